@@ -1,0 +1,37 @@
+# make demo   set up, run the bundled collection, print the leaderboard
+# make test   set up, check style, types, import walls, run the tests
+# make bench  set up, measure speed against the libraries a user would otherwise call
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+TORCH := 2.13.0
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/installed
+	$(BIN)/distill run sample
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed
+	$(BIN)/python -m benchmarks
+
+# The CPU build of torch where pip finds one: gigabytes less than the build with CUDA.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) 'torch==$(TORCH)+cpu' 2>/dev/null \
+	  || $(PIP) --retries 0 --timeout 15 --extra-index-url https://download.pytorch.org/whl/cpu 'torch==$(TORCH)+cpu' 2>/dev/null \
+	  || $(PIP) 'torch==$(TORCH)'
+	$(PIP) --editable '.[offline,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .prefect artifacts

@@ -1,0 +1,156 @@
+"""The store: where artifacts lie, when they count as whole, and how they are published.
+
+    <root>/<stage>/<key>/manifest.json               written last; no manifest, no artifact
+    <root>/<stage>/<key>/<table>-<digest>.parquet    parts are named by their content,
+    <root>/<stage>/<key>/<folder>-<digest>/          so a rebuild never overwrites one in use
+    <root>/.drafts  .locks  digests.json             scratch; may be deleted when nothing runs
+
+Locks are the kernel's (flock): they die with their holder, so kill -9 leaves nothing to wait for.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+import polars as pl
+import pyarrow as pa
+from pydantic import ValidationError
+
+from data import tables
+from data.digests import FileDigests
+from data.drafts import Draft
+from data.errors import ArtifactDamaged, ArtifactMissing
+from data.manifests import ArtifactRef, Manifest, Part
+from data.schemas import TableSchema
+
+MANIFEST = "manifest.json"
+
+
+class ArtifactStore:
+    """Artifacts under one root folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.digests = FileDigests(root / "digests.json")
+
+    def folder(self, stage: str, key: str) -> Path:
+        """Where an artifact lies, whether or not it has been made."""
+        return self.root / stage / key
+
+    def manifest(self, stage: str, key: str) -> Manifest | None:
+        """Read a manifest; None when there is none or it is unreadable, for then nothing is there."""
+        try:
+            return Manifest.model_validate_json((self.folder(stage, key) / MANIFEST).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+
+    def whole(self, stage: str, key: str) -> Manifest | None:
+        """Read a manifest and check every file it names; None unless all of them are as they were written."""
+        manifest = self.manifest(stage, key)
+        if manifest is None or self._damage(manifest):
+            return None
+        return manifest
+
+    def _damage(self, manifest: Manifest) -> str:
+        for name, part in manifest.parts.items():
+            base = self.folder(manifest.stage, manifest.key) / part_name(name, part)
+            for entry in part.files:
+                path = base / entry.name if entry.name else base
+                if not path.is_file() or path.stat().st_size != entry.size_bytes:
+                    return f"{path} is missing or truncated"
+                if self.digests.sha256(path) != entry.sha256:
+                    return f"{path} does not have the bytes that were written"
+        return ""
+
+    def path(self, ref: ArtifactRef, part: str) -> Path:
+        """Path of one part: a table's file (``answers.parquet``) or a folder (``model``).
+
+        Raises:
+            ArtifactMissing: the artifact was never finished, or was deleted.
+            ArtifactDamaged: a file is not what was written.
+        """
+        manifest = self.manifest(ref.stage, ref.key)
+        if manifest is None or part not in manifest.parts:
+            msg = f"{ref}: found no {part} in {self.root}; expected it finished. Run again to rebuild it."
+            raise ArtifactMissing(msg)
+        if damage := self._damage(manifest):
+            msg = f"{ref}: {damage}; expected the bytes in its manifest. Run again to rebuild it."
+            raise ArtifactDamaged(msg)
+        return self.folder(ref.stage, ref.key) / part_name(part, manifest.parts[part])
+
+    def table_path(self, ref: ArtifactRef, schema: TableSchema) -> Path:
+        """Path of a table's Parquet file."""
+        return self.path(ref, f"{schema.name}.parquet")
+
+    def read(self, schema: TableSchema, *refs: ArtifactRef) -> pa.Table:
+        """Read one table of one or several artifacts into memory and check it."""
+        return tables.read(schema, [self.table_path(ref, schema) for ref in refs])
+
+    def scan(self, schema: TableSchema, *refs: ArtifactRef) -> pl.LazyFrame:
+        """Open one table of one or several artifacts lazily."""
+        return pl.scan_parquet([self.table_path(ref, schema) for ref in refs])
+
+    def facts(self, ref: ArtifactRef) -> dict[str, object]:
+        """What the stage noted beside its tables."""
+        manifest = self.manifest(ref.stage, ref.key)
+        return manifest.facts if manifest else {}
+
+    @contextmanager
+    def lock(self, stage: str, key: str) -> Generator[None]:
+        """Hold the kernel's lock on one address; waits for another holder."""
+        path = self.root / ".locks" / f"{stage}-{key}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def drafting(self) -> Generator[Draft]:
+        """Give an empty draft; whatever is left of it at the end is removed."""
+        drafts = self.root / ".drafts"
+        drafts.mkdir(parents=True, exist_ok=True)
+        scratch = Path(mkdtemp(dir=drafts, prefix=f"{os.getpid()}-"))
+        try:
+            yield Draft(scratch)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def publish(self, draft: Draft, manifest: Manifest) -> None:
+        """Move a draft's parts to their place, then write the manifest, atomically."""
+        target = self.folder(manifest.stage, manifest.key)
+        target.mkdir(parents=True, exist_ok=True)
+        for name, part in manifest.parts.items():
+            place = target / part_name(name, part)
+            if place.is_dir():
+                shutil.rmtree(place)
+            os.replace(draft.scratch / name, place)
+            for entry in part.files:
+                self.digests.remember(place / entry.name if entry.name else place, entry.sha256)
+        _write_atomically(target / MANIFEST, manifest.model_dump_json(indent=1).encode())
+        self.digests.save()
+
+
+def part_name(name: str, part: Part) -> str:
+    """Name a part by its content.
+
+    >>> part_name("answers.parquet", Part(digest="0123456789abcdef", files=()))
+    'answers-0123456789ab.parquet'
+    """
+    stem, dot, suffix = name.partition(".")
+    return f"{stem}-{part.digest[:12]}{dot}{suffix}"
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    with scratch.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)
