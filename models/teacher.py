@@ -1,0 +1,36 @@
+"""What a teacher is: pairs of texts in, raw logits out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from models.retriever import Rows
+from models.settings import Name, Settings
+
+
+class Teacher(Protocol):
+    """A loaded teacher that knows the texts of a collection."""
+
+    def score(self, query_rows: Rows, passage_rows: Rows) -> npt.NDArray[np.float32]:
+        """Raw logit of each pair (queries[query_rows[i]], passages[passage_rows[i]]), higher is better."""
+        ...
+
+
+class TeacherConfig(Settings):
+    """Settings every teacher shares; its ``name`` is the ``teacher`` of answers."""
+
+    kind: str
+    name: Name
+    template: str = "{title} {text}"
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether train_teacher makes its weights from judgements and mined negatives."""
+        return False
+
+    def load(self, weights: Path | None, queries: Sequence[str], passages: Sequence[str]) -> Teacher:
+        """Load the teacher. ``weights`` is the trained folder, None for a teacher that is given."""
+        raise NotImplementedError
