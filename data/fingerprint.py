@@ -19,7 +19,7 @@ UNIONS = frozenset(
 )
 # What these compute enters an address as values; their code changes no table.
 INFRASTRUCTURE = frozenset(
-    {"tasks.stage", "data.artifacts", "data.digests", "data.drafts", "data.errors"}
+    {"tasks.stage", "data.artifacts", "data.digests", "data.errors"}
     | {"data.fingerprint", "data.identity", "data.manifests", "data.progress"}
 )
 

@@ -8,7 +8,6 @@ from models.settings import Settings
 class GeneratorConfig(Settings):
     """Settings every generator shares."""
 
-    kind: str
 
     def generate(self, titles: Sequence[str], texts: Sequence[str], seed: int) -> Iterator[list[str]]:
         """Give the queries of each passage, in the order of the passages; a list may be empty."""

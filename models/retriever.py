@@ -53,7 +53,6 @@ class Retriever(Protocol):
 class RetrieverConfig(Settings):
     """Settings every retriever shares; its ``name`` is the miner of candidates and a system of metrics."""
 
-    kind: str
     name: Name
     template: str = "{title} {text}"
 

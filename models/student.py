@@ -63,7 +63,6 @@ class Student(Protocol):
 class StudentConfig(Settings):
     """Settings every student shares; its ``name`` is the ``system`` of metrics."""
 
-    kind: str
     # Names are for people; what is learned does not depend on them, so they enter no address.
     name: Name = Field(json_schema_extra={"cache": False})
     teacher: Name | None = Field(

@@ -22,7 +22,6 @@ class Teacher(Protocol):
 class TeacherConfig(Settings):
     """Settings every teacher shares; its ``name`` is the ``teacher`` of answers."""
 
-    kind: str
     name: Name
     template: str = "{title} {text}"
 

@@ -48,7 +48,9 @@ def test_two_processes_saving_keep_both_entries(tmp_path):
     assert str(tmp_path / "b") in memory.read_text()
 
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x), max_leaves=5)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x), max_leaves=5
+)
 
 
 @given(st.dictionaries(st.text(), JSON))
