@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ir_measures import Measure
 
 USUAL = ("nDCG@10", "RR@10", "R@100", "Success@1", "Success@5", "AP@1000", "Judged@10")
+# A student's share of its teacher's quality on the same passages; it has a mean row only.
+RETAINED = "nDCG@10"
+RETENTION = f"retention({RETAINED})"
 # qid is null on the row that holds the mean over the judged queries.
 MEASURED = pa.schema(
     [

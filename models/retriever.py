@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ class Hits:
     scores: Scores
 
 
+@runtime_checkable
 class Retriever(Protocol):
     """An index over all passages of a collection.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from models.retriever import Rows
 from models.settings import Name, Settings
 
 
+@runtime_checkable
 class Teacher(Protocol):
     """A loaded teacher that knows the texts of a collection."""
 

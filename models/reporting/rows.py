@@ -1,0 +1,123 @@
+"""The tables of a report as rows of text, the heading first: the same for Markdown and HTML."""
+
+from collections.abc import Sequence
+
+from models.metrics import RETENTION
+from models.reporting import wording
+from models.reporting.contents import Contents
+from models.reporting.leaderboard import Leaderboard, Standing
+
+Rows = list[list[str]]
+
+
+def quality_rows(board: Leaderboard) -> Rows:
+    """Every measure of every system."""
+    return [["system", "role", "seeds", *board.measures]] + [
+        [line.name, line.part, str(line.seeds), *map(line.cell, board.measures)] for line in board.lines
+    ]
+
+
+# heading: (cost, how many of its units are one of the heading's)
+COSTS = {
+    "parameters, M": ("parameters", 1e6),
+    "index, MB": ("index_bytes", 1e6),
+    "encode, ms": ("encode_ms", 1.0),
+    "search, ms": ("search_ms", 1.0),
+    "train, s": ("train_s", 1.0),
+}
+
+
+def cost_rows(board: Leaderboard) -> Rows:
+    """What each system retains of its teacher, and what it takes."""
+    return [["system", "retention", *COSTS]] + [
+        [line.name, line.cell(RETENTION), *(_cost(line, *COSTS[heading]) for heading in COSTS)]
+        for line in board.lines
+    ]
+
+
+def _cost(line: Standing, cost: str, unit: float) -> str:
+    return wording.quantity(line.costs[cost] / unit) if cost in line.costs else wording.NOTHING
+
+
+def aligned(rows: Rows, *, numbers: bool = True) -> str:
+    """Lay a table out in Markdown whose columns also line up in a terminal.
+
+    Args:
+        rows: the heading first.
+        numbers: whether all columns but the first are to be aligned to the right.
+
+    >>> print(aligned([["system", "RR@10"], ["bm25", ".5"]]))
+    | system | RR@10 |
+    |:-------|------:|
+    | bm25   |    .5 |
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    right = [numbers and column > 0 for column in range(len(widths))]
+
+    def line(cells: list[str]) -> str:
+        parts = zip(cells, widths, right, strict=True)
+        padded = (cell.rjust(width) if end else cell.ljust(width) for cell, width, end in parts)
+        return f"| {' | '.join(padded)} |"
+
+    rules = (
+        f"{'-' * (width + 1)}:" if end else f":{'-' * (width + 1)}"
+        for width, end in zip(widths, right, strict=True)
+    )
+    return "\n".join([line(rows[0]), f"|{'|'.join(rules)}|", *map(line, rows[1:])])
+
+
+def distribution_rows(contents: Contents) -> Rows:
+    """Each teacher's scores in numbers."""
+    heading = ["teacher", "positives", "median", "negatives", "median ", "positive above negative"]
+    return [heading] + [
+        [
+            each.teacher,
+            f"{sum(each.positives):,}",
+            f"{each.medians[0]:.2f}",
+            f"{sum(each.negatives):,}",
+            f"{each.medians[1]:.2f}",
+            f"{100 * each.separation:.1f} %",
+        ]
+        for each in contents.distributions
+    ]
+
+
+def training_rows(contents: Contents) -> Rows:
+    """Where each curve starts and ends."""
+    heading = ["student", "seed", "measure", "steps", "first", "last"]
+    return [heading] + [
+        [
+            panel.student,
+            seed,
+            panel.measure,
+            f"{line[-1][0]:,}",
+            wording.quantity(line[0][1]),
+            wording.quantity(line[-1][1]),
+        ]
+        for panel in contents.panels
+        for seed, line in panel.lines.items()
+    ]
+
+
+def health_rows(contents: Contents) -> Rows:
+    """Cluster health, one line per level."""
+    rows = contents.health.to_pylist()
+    measures = list(dict.fromkeys(row["measure"] for row in rows))
+    values = {(row["level"], row["measure"]): row["value"] for row in rows}
+
+    def cell(level: int, measure: str) -> str:
+        found = values.get((level, measure))
+        return (
+            wording.NOTHING if found is None else wording.fact(int(found) if found == int(found) else found)
+        )
+
+    levels: Sequence[int] = sorted({row["level"] for row in rows})
+    heading = ["level", *map(wording.spoken, measures)]
+    return [heading] + [[str(level), *(cell(level, measure) for measure in measures)] for level in levels]
+
+
+def provenance_rows(contents: Contents) -> Rows:
+    """What happened to each stage."""
+    return [["stage", "of", "status", "seconds", "key"]] + [
+        [row.stage, row.of, row.status, f"{row.seconds:.1f}", row.key] for row in contents.provenance
+    ]

@@ -1,0 +1,47 @@
+import dataclasses
+import re
+
+from data.schemas import CLUSTER_HEALTH
+from models.reporting.markdown import leaderboard, report
+
+
+def test_the_leaderboard_prints_every_comparison(board):
+    text = leaderboard(board)
+    assert re.findall(r"^- (\S+) ", text, flags=re.MULTILINE) == ["teacher:minilm", "kl", "bm25"]
+    assert "nDCG@10 on the 2 judged queries of the split test:" in text
+    assert max(map(len, text.split("\n")[:13])) <= 120
+
+
+def test_the_report_has_every_section_in_order(contents):
+    assert re.findall(r"^#+ (.+)$", report(contents), flags=re.MULTILINE) == [
+        "Rivers & <rocks>",
+        "Leaderboard",
+        "Answer key",
+        "Training",
+        "Clusters",
+        "Generated queries",
+        "How each number was made",
+        "What was reused and what ran",
+    ]
+    assert "- keep rate: 0.625" in report(contents)
+
+
+def test_what_is_missing_is_said(contents):
+    bare = dataclasses.replace(
+        contents,
+        distributions=[],
+        panels=[],
+        health=CLUSTER_HEALTH.columns.empty_table(),
+        facts={},
+        provenance=[],
+    )
+    text = report(bare)
+    assert all(
+        each in text
+        for each in (
+            "No teacher answered.",
+            "No student was trained.",
+            "Nothing was clustered.",
+            "Not recorded.",
+        )
+    )
