@@ -51,12 +51,14 @@ class FileDigests:
         return {path.relative_to(folder).as_posix(): self.sha256(path) for path in files}
 
     def save(self) -> None:
-        """Write the memory back, merging what another process wrote meanwhile."""
-        if not self._changed:
+        """Write the memory back, merging what another process wrote meanwhile.
+
+        Where the folder is not there yet nothing is written: a look at a new store leaves no trace.
+        """
+        if not self._changed or not self.memory.parent.is_dir():
             return
         merged = FileDigests(self.memory)
         merged._known.update(self._known)
-        self.memory.parent.mkdir(parents=True, exist_ok=True)
         scratch = self.memory.with_suffix(f".{os.getpid()}.tmp")
         scratch.write_text(json.dumps(merged._known))
         scratch.replace(self.memory)

@@ -8,7 +8,6 @@ from models.settings import Settings
 class GeneratorConfig(Settings):
     """Settings every generator shares."""
 
-
     def generate(self, titles: Sequence[str], texts: Sequence[str], seed: int) -> Iterator[list[str]]:
         """Give the queries of each passage, in the order of the passages; a list may be empty."""
         raise NotImplementedError

@@ -47,6 +47,9 @@ class Lesson:
 class Student(Protocol):
     """A model that learns from the answer key and then retrieves."""
 
+    # What it had to learn from, once it has learned: queries, lists, parameters.
+    facts: dict[str, float]
+
     def train(self, lesson: Lesson) -> pa.Table:
         """Learn; give the training curve (table ``curve``: step, measure, value)."""
         ...

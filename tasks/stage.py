@@ -33,7 +33,7 @@ class Stage:
     module: str
     body: Body = field(repr=False)
     # Which parts of an input the stage reads; an input not named here is read whole.
-    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     def recipe(self, store: ArtifactStore, config: BaseModel, inputs: Mapping[str, Input]) -> Recipe:
         """Write down everything that decides what the stage would make."""

@@ -68,7 +68,10 @@ def test_nothing_is_pickled():
         for node in ast.walk(ast.parse(path.read_text()))
         if (isinstance(node, ast.Attribute) and node.attr == "pickle")
         or (isinstance(node, ast.Name) and node.id == "pickle")
-        or (isinstance(node, ast.keyword) and node.arg in ("allow_pickle", "trust_remote_code")
-            and getattr(node.value, "value", None) is True)
+        or (
+            isinstance(node, ast.keyword)
+            and node.arg in ("allow_pickle", "trust_remote_code")
+            and getattr(node.value, "value", None) is True
+        )
     ]
     assert calls == []

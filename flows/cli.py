@@ -1,0 +1,209 @@
+"""``distill``: run, plan, ls, show, path, serve. Exit 0 fine, 1 a stage failed, 2 the input is wrong."""
+
+import argparse
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from data.artifacts import ArtifactStore
+from data.errors import InputError, PipelineError
+from flows.config import PipelineConfig, config_path, load
+from flows.distill_pipeline import STAGES
+from flows.planning import Choice, PlannedStage, plan
+from flows.records import folder_of, manifests, read_record, tables_glob
+
+STAGE_NAMES = tuple(stage.name for stage in STAGES)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="distill", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.add_argument(
+            "--artifacts", type=Path, help="root of the store; DISTILL_ARTIFACTS, else artifacts/"
+        )
+        return added
+
+    def configured(name: str, text: str) -> argparse.ArgumentParser:
+        added = command(name, text)
+        added.add_argument("name", metavar="NAME|FILE.toml")
+        added.add_argument(
+            "--set", action="append", default=[], metavar="a.b=value", help="override the TOML"
+        )
+        added.add_argument("--students", type=_names, default=(), metavar="A,B", help="only these students")
+        added.add_argument(
+            "--only", choices=STAGE_NAMES, default="", metavar="STAGE", help="make this stage alone"
+        )
+        added.add_argument(
+            "--from",
+            dest="start",
+            choices=STAGE_NAMES,
+            default="",
+            metavar="STAGE",
+            help="make it and all after anew",
+        )
+        added.add_argument(
+            "--refresh",
+            action="append",
+            choices=STAGE_NAMES,
+            default=[],
+            metavar="STAGE",
+            help="make it anew",
+        )
+        return added
+
+    configured("run", "Make what is missing and print the leaderboard.")
+    configured("plan", "Say which stages would be reused or run, and why.").add_argument(
+        "--json", action="store_true"
+    )
+    listing = command("ls", "List the artifacts of the last run.")
+    listing.add_argument("name")
+    listing.add_argument("--json", action="store_true")
+    show = command("show", "Print the head of a table of the last run.")
+    show.add_argument("name")
+    show.add_argument("table")
+    show.add_argument("--head", type=int, default=10, metavar="N")
+    path = command("path", "Print the glob of a table's Parquet files, for pl.scan_parquet.")
+    path.add_argument("name")
+    path.add_argument("table")
+    serve = command("serve", "Serve the deployments sample and nq of distill-pipeline.")
+    serve.add_argument("--port", type=int, default=4200, help="of the Prefect server, if none is configured")
+    return parser
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    given = _parser().parse_args(arguments)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("distill").setLevel(logging.INFO)
+    if not sys.stderr.isatty():  # the libraries' bars vanish as ours do
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    root: Path = given.artifacts or Path(os.environ.get("DISTILL_ARTIFACTS", "artifacts"))
+    try:
+        COMMANDS[given.command](given, ArtifactStore(root))
+    except InputError as error:
+        print(f"distill: {error}", file=sys.stderr)
+        return 2
+    except PipelineError as error:
+        print(f"distill: {error}\nThe whole traceback: {_keep_traceback(root)}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+def _keep_traceback(root: Path) -> Path:
+    path = root / "last-failure.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(traceback.format_exc())
+    return path
+
+
+def _configured(
+    given: argparse.Namespace, store: ArtifactStore
+) -> tuple[PipelineConfig, str, list[PlannedStage]]:
+    path = config_path(given.name)
+    config = load(path, given.set, given.students)
+    rows = plan(config, store, read_record(store, path.stem), _choice(given))
+    return config, path.stem, rows
+
+
+def _choice(given: argparse.Namespace) -> Choice:
+    return Choice(refresh=tuple(given.refresh), start=given.start, only=given.only)
+
+
+def _run(given: argparse.Namespace, store: ArtifactStore) -> None:
+    config, name, rows = _configured(given, store)
+    # A run that has nothing to do reads manifests only: it imports neither Prefect nor torch.
+    if any(row.status == "run" for row in rows):
+        from flows.command_run import run_with_prefect
+
+        ran, reused = run_with_prefect(config, store, name, _choice(given))
+    else:
+        from flows.execution import Execution, execute, make_directly
+
+        execution = Execution(store, Choice(), make_directly(store))
+        execute(config, name, execution)
+        ran, reused = 0, len(rows)
+    _print_report(store, name)
+    print(f"{ran} stages run, {reused} reused")
+
+
+def _print_report(store: ArtifactStore, name: str) -> None:
+    for row, manifest in manifests(store, name):
+        if row.stage == "write_report":
+            print(store.path(manifest.ref, "leaderboard.md").read_text())
+            files = folder_of(store, name) / "files"
+            print(f"report: {files / 'write_report-report.html'}")
+
+
+def _plan(given: argparse.Namespace, store: ArtifactStore) -> None:
+    _, _, rows = _configured(given, store)
+    if given.json:
+        print(json.dumps({"stages": [asdict(row) for row in rows]}, indent=1))
+        return
+    for row in rows:
+        print(f"{row.status:5}  {row.stage:17} {row.of:24} {row.key or '':20}  {row.reason}")
+    to_run = sum(row.status == "run" for row in rows)
+    print(f"{to_run} stages to run, {len(rows) - to_run} to reuse")
+
+
+def _ls(given: argparse.Namespace, store: ArtifactStore) -> None:
+    listed: list[dict[str, Any]] = [
+        {
+            "stage": row.stage,
+            "of": row.of,
+            "key": row.key,
+            "rows": {name: part.rows for name, part in manifest.parts.items() if part.rows is not None},
+            "size_bytes": sum(entry.size_bytes for part in manifest.parts.values() for entry in part.files),
+            "seconds": manifest.seconds,
+            "finished_at": manifest.finished_at,
+            "facts": manifest.facts,
+        }
+        for row, manifest in manifests(store, given.name)
+    ]
+    if given.json:
+        print(json.dumps({"artifacts": listed}, indent=1))
+        return
+    for each in listed:
+        rows = ", ".join(f"{name.removesuffix('.parquet')} {count}" for name, count in each["rows"].items())
+        print(
+            f"{each['stage']:17} {each['of']:24} {each['key']:20} {each['size_bytes'] / 1e6:9.2f} MB "
+            f"{each['seconds']:8.1f} s  {rows}"
+        )
+
+
+def _show(given: argparse.Namespace, store: ArtifactStore) -> None:
+    import polars as pl
+
+    pattern = tables_glob(store, given.name, given.table)
+    with pl.Config(tbl_rows=given.head, tbl_cols=-1, fmt_str_lengths=60, tbl_width_chars=160):
+        print(pl.scan_parquet(pattern).head(given.head).collect())
+
+
+def _path(given: argparse.Namespace, store: ArtifactStore) -> None:
+    print(tables_glob(store, given.name, given.table))
+
+
+def _serve(given: argparse.Namespace, store: ArtifactStore) -> None:
+    from flows.serve import serve_deployments
+
+    serve_deployments(given.port, store.root)
+
+
+COMMANDS = {"run": _run, "plan": _plan, "ls": _ls, "show": _show, "path": _path, "serve": _serve}
+
+if __name__ == "__main__":
+    sys.exit(main())

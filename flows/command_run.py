@@ -1,0 +1,43 @@
+"""``distill run`` when there is something to do: bad input first, then a server, then the flow."""
+
+import os
+
+from data.artifacts import ArtifactStore
+from flows.config import PipelineConfig
+from flows.embedded_server import embedded_server, settle_environment
+from flows.execution import Execution, check_inputs, execute
+from flows.planning import Choice
+
+
+def run_with_prefect(
+    config: PipelineConfig, store: ArtifactStore, name: str, choice: Choice
+) -> tuple[int, int]:
+    """Run a configuration as one run of the flow; give how many stages ran and how many were reused."""
+    made = check_inputs(config, store, choice)
+    if os.environ.get("PREFECT_API_URL"):
+        settle_environment()
+        return _run_flow(config, store, name, choice, made)
+    with embedded_server():
+        return _run_flow(config, store, name, choice, made)
+
+
+def _run_flow(
+    config: PipelineConfig, store: ArtifactStore, name: str, choice: Choice, made: frozenset[str]
+) -> tuple[int, int]:
+    from prefect import flow
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    from flows.prefect_stages import make_by_prefect
+
+    execution = Execution(store, choice, make_by_prefect(store), made)
+
+    def walk() -> None:
+        execute(config, name, execution)
+
+    run_name = "-".join([name, *(teacher.name for teacher in config.teachers)])
+    named = flow(name="distill-pipeline", flow_run_name=run_name)(walk)
+    # The heartbeat rounds a run up to the next whole second; only workers need it.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        named()
+    ran = sum(row.status == "ran" for row in execution.provenance)
+    return ran, len(execution.provenance) - ran

@@ -1,0 +1,224 @@
+"""The whole run, as one checked object read from one TOML file.
+
+Every stage owns its own section; this only lists them in the order of the pipeline and checks
+what no section can see alone.
+"""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from data.errors import ConfigError
+from data.sources import SourceChoice
+from models.retrievers import AnyRetrieverConfig, RetrieverChoice
+from models.settings import Settings
+from models.students import AnyStudentConfig, StudentChoice
+from models.teachers import AnyTeacherConfig, TeacherChoice
+from tasks.cluster_passages import ClusterConfig
+from tasks.embed_passages import EmbedConfig
+from tasks.evaluate_student import EvaluateConfig, RunSubject
+from tasks.generate_queries import GenerateConfig
+from tasks.ingest import IngestConfig
+from tasks.mine_candidates import MineConfig
+from tasks.score_candidates import ScoreConfig
+from tasks.write_report import ReportConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGS = ROOT / "configs"
+
+
+class PipelineConfig(Settings):
+    """One run."""
+
+    source: SourceChoice
+    ingest: IngestConfig = IngestConfig()
+    generate: GenerateConfig = GenerateConfig()
+    mine: MineConfig = MineConfig()
+    teachers: tuple[TeacherChoice, ...] = Field(min_length=1)
+    score: ScoreConfig = ScoreConfig()
+    embed: EmbedConfig = EmbedConfig()
+    cluster: ClusterConfig = ClusterConfig()
+    students: tuple[StudentChoice, ...] = ()
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    baselines: tuple[RetrieverChoice, ...] = ()
+    runs: tuple[RunSubject, ...] = ()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    report: ReportConfig = ReportConfig()
+
+    def teacher_of(self, student: AnyStudentConfig) -> AnyTeacherConfig:
+        """The teacher a student learns from: the one it names, else the first."""
+        named = {teacher.name: teacher for teacher in self.teachers}
+        return named[student.teacher or self.teachers[0].name]
+
+    @model_validator(mode="after")
+    def _check_names(self) -> "PipelineConfig":
+        problems = [
+            f"{section}: the name {name!r} is used {names.count(name)} times; expected distinct names"
+            for section, names in self._names().items()
+            for name in sorted(set(names))
+            if names.count(name) > 1
+        ]
+        teachers = [teacher.name for teacher in self.teachers]
+        known = ", ".join(teachers)
+        problems += [
+            f"students.{student.name}.teacher: found {student.teacher!r}; expected one of {known}"
+            for student in self.students
+            if student.teacher and student.teacher not in teachers
+        ]
+        systems = self._names()["systems"]
+        if self.report.control and self.report.control not in systems:
+            problems.append(
+                f"report.control: found {self.report.control!r}; expected one of {', '.join(systems)}"
+            )
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _names(self) -> dict[str, list[str]]:
+        systems: Sequence[AnyStudentConfig | AnyRetrieverConfig | RunSubject]
+        systems = (*self.baselines, *self.runs, *self.students)
+        return {
+            "teachers": [teacher.name for teacher in self.teachers],
+            "systems": [system.name for system in systems],
+            "seeds": [str(seed) for seed in self.seeds],
+        }
+
+
+def config_path(name: str) -> Path:
+    """Find the TOML file of a profile name (``sample``) or take a path to one.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    path = Path(name) if name.endswith(".toml") else CONFIGS / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(each.stem for each in CONFIGS.glob("*.toml")))
+        raise ConfigError(
+            where=f"configuration {name!r}",
+            found="no such file",
+            expected=f"one of {known}, or the path of a .toml file",
+            advice="Copy configs/local.toml for a collection of your own.",
+        )
+    return path
+
+
+def load(path: Path, overrides: Sequence[str] = (), students: Sequence[str] = ()) -> PipelineConfig:
+    """Read and check a TOML file, with ``a.b=value`` overrides and, if given, only some students.
+
+    Raises:
+        ConfigError: naming every problem at once.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            where=str(path), found=f"no TOML: {error}", expected="valid TOML", advice="Mend the line named."
+        ) from error
+    for override in overrides:
+        _override(values, override)
+    config = check(values, str(path))
+    return _only(config, students) if students else config
+
+
+def check(values: dict[str, Any], where: str) -> PipelineConfig:
+    """Make a configuration of plain values.
+
+    Raises:
+        ConfigError: naming every problem at once.
+    """
+    try:
+        return PipelineConfig.model_validate(values)
+    except ValidationError as error:
+        problems = [_problem(each, values) for each in error.errors(include_url=False)]
+        raise ConfigError(
+            where=where,
+            found=f"{len(problems)} problem{'s' if len(problems) > 1 else ''}:\n  "
+            + "\n  ".join(problems)
+            + "\n",
+            expected="what docs/configuration.md describes",
+            advice="Nothing was run; mend them and start again.",
+        ) from error
+
+
+def _problem(error: Any, values: dict[str, Any]) -> str:  # noqa: ANN401
+    place = ".".join(str(part) for part in error["loc"])
+    message = re.sub(r"^Value error, ", "", error["msg"])
+    given = error["input"]
+    short = repr(given) if isinstance(given, str | int | float | bool) else ""
+    return f"{place}: {message}" + (f" (found {short})" if short and values else "") if place else message
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise ConfigError(
+            where=f"--set {override}",
+            found="no '='",
+            expected="section.key=value, such as mine.depth=50",
+            advice="Lists take a position or a name: teachers.0.model=…, students.kl.epochs=2.",
+        )
+    *parents, last = path.strip().split(".")
+    node: Any = values
+    for part in parents:
+        node = _step(node, part, override)
+    if isinstance(node, list):
+        node[_position(node, last, override)] = _value(text)
+    else:
+        node[last] = _value(text)
+
+
+def _step(node: Any, part: str, override: str) -> Any:  # noqa: ANN401
+    if isinstance(node, list):
+        return node[_position(node, part, override)]
+    found = node.setdefault(part, {})
+    if not isinstance(found, dict | list):
+        raise ConfigError(
+            where=f"--set {override}",
+            found=f"{part} = {found!r}, which holds no keys",
+            expected="the path of a key",
+            advice="See the sections in the TOML file.",
+        )
+    return found
+
+
+def _position(items: list[Any], part: str, override: str) -> int:
+    names = [item.get("name", "") if isinstance(item, dict) else "" for item in items]
+    if part in names:
+        return names.index(part)
+    if part.isdecimal() and int(part) < len(items):
+        return int(part)
+    raise ConfigError(
+        where=f"--set {override}",
+        found=repr(part),
+        expected=f"a position below {len(items)} or one of {', '.join(filter(None, names)) or 'no names'}",
+        advice="Add new entries in the TOML file.",
+    )
+
+
+def _value(text: str) -> Any:  # noqa: ANN401
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _only(config: PipelineConfig, names: Sequence[str]) -> PipelineConfig:
+    known = [student.name for student in config.students]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigError(
+            where="--students",
+            found=", ".join(unknown),
+            expected=f"names among {', '.join(known) or 'none (no students are configured)'}",
+            advice="Names stand in the [[students]] sections of the TOML file.",
+        )
+    kept = tuple(student for student in config.students if student.name in names)
+    update: dict[str, Any] = {"students": kept}
+    if config.report.control in set(known) - set(names):
+        # The control is left out too: the first system of the run takes its place, and the report names it.
+        update["report"] = config.report.model_copy(update={"control": None})
+    return config.model_copy(update=update)

@@ -1,0 +1,141 @@
+"""Many texts through one model: texts of like length together, so many tokens at a time.
+
+A batch is filled by tokens, not by texts: a hundred queries or four long passages are the same work.
+Texts are tokenised once, longest first, window by window; which implementation of attention is
+faster depends on processor, model and length, so it is measured once, on the texts themselves.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from data.progress import meter
+from models.encoders.engines import Features, Model, engine_for
+
+log = logging.getLogger("distill")
+# Fewer tokens at a time are slower; more are no faster.
+BATCH_TOKENS = {"cpu": 4096, "cuda": 65_536}
+# Texts tokenised at a time.
+WINDOW = 2048
+# So many texts pay for measuring attention on some of them; fewer are run with their device's default.
+WORTH_MEASURING = 256
+MEASURED = 4
+DEFAULT_ATTENTION = {"cpu": "eager", "cuda": "sdpa"}
+
+
+class Inference:
+    """A model, ready for many texts or pairs. It has the weights that the model has when this is made."""
+
+    def __init__(self, model: Model, precision: str = "float32", batch_tokens: int | None = None) -> None:
+        model.eval()
+        self.model = model
+        self.precision = precision
+        self.device = model.device.type
+        self.batch_tokens = batch_tokens or BATCH_TOKENS.get(self.device, BATCH_TOKENS["cuda"])
+        with torch.inference_mode():
+            self.engine = engine_for(model, precision)
+        self.attention = DEFAULT_ATTENTION.get(self.device, "sdpa")
+        if self.attention not in self.engine.attentions:
+            self.attention = self.engine.attentions[0]
+        self.engine.attend_by(self.attention)
+        self._measured = len(self.engine.attentions) < 2
+
+    def facts(self) -> dict[str, str]:
+        """How it runs: precision, engine, attention."""
+        return {"precision": self.precision, "engine": self.engine.name, "attention": self.attention}
+
+    @torch.inference_mode()
+    def run(
+        self,
+        inputs: Sequence[str] | Sequence[tuple[str, str]],
+        prompt: str = "",
+        max_tokens: int | None = None,
+    ) -> Float[np.ndarray, "text width"]:
+        """Vectors of texts, or logits of pairs, in the order in which they are given.
+
+        Args:
+            inputs: texts, or pairs of texts for a model that scores pairs; at least one.
+            prompt: put before each text.
+            max_tokens: texts are cut here, or at the model's own limit if that is lower.
+        """
+        limit = min(filter(None, (max_tokens, self.model.max_seq_length)), default=None)
+        sizes = np.array([len(each) if isinstance(each, str) else sum(map(len, each)) for each in inputs])
+        order = np.argsort(-sizes, kind="stable")
+        if not self._measured and len(inputs) >= WORTH_MEASURING:
+            middle = len(order) // 2
+            texts = [inputs[row] for row in order[middle : middle + MEASURED]]
+            self._measure(self._tokenise(texts, prompt, limit))
+        found: np.ndarray | None = None
+        with meter("running", "text", len(inputs)) as bar:
+            for start in range(0, len(order), WINDOW):
+                window = order[start : start + WINDOW]
+                features = self._tokenise([inputs[row] for row in window], prompt, limit)
+                for rows, batch in self._batches(features):
+                    output = self.engine(batch).cpu().numpy()
+                    if found is None:
+                        found = np.empty((len(order), output.shape[1]), dtype=np.float32)
+                    found[window[rows]] = output
+                    bar.update(len(rows))
+        assert found is not None  # noqa: S101  (there is at least one text)
+        return found
+
+    def _tokenise(self, inputs: list[Any], prompt: str, limit: int | None) -> Features:
+        return dict(self.model.preprocess(inputs, prompt=prompt or None, max_length=limit))
+
+    def _batches(self, features: Features) -> Iterator[tuple[np.ndarray, Features]]:
+        mask = features["attention_mask"]
+        lengths = mask.sum(1)
+        order = lengths.argsort(descending=True, stable=True)
+        for some in batch_slices(lengths[order].numpy(), self.batch_tokens):
+            rows = order[some]
+            columns = mask[rows].any(0)
+            yield (
+                rows.numpy(),
+                {
+                    name: value[rows][:, columns].to(self.device) if _per_token(value, mask) else value
+                    for name, value in features.items()
+                },
+            )
+
+    def _measure(self, features: Features) -> None:
+        """Keep the implementation of attention that runs some texts of middle length fastest."""
+        rows, batch = next(self._batches(features))
+        times: dict[str, float] = {}
+        # In turn, so that a busy moment of the machine hits both alike; the first round warms up.
+        for turn in range(3):
+            for attention in self.engine.attentions:
+                self.engine.attend_by(attention)
+                started = time.perf_counter()
+                self.engine(batch).cpu()
+                taken = time.perf_counter() - started
+                times[attention] = min(taken, times[attention]) if turn > 1 else taken
+        self.attention = min(times, key=lambda name: times[name])
+        self.engine.attend_by(self.attention)
+        self._measured = True
+        measured = ", ".join(f"{name} {1e3 * taken:.0f} ms" for name, taken in times.items())
+        log.info("attention of %d texts by %s; chose %s", len(rows), measured, self.attention)
+
+
+def batch_slices(lengths: Int[np.ndarray, " text"], batch_tokens: int) -> Iterator[slice]:
+    """Cut texts, the longest first, into batches of at most ``batch_tokens``, padding included.
+
+    A text that is longer by itself is a batch of its own.
+
+    >>> list(batch_slices(np.array([9, 4, 4, 3]), 9))
+    [slice(0, 1, None), slice(1, 3, None), slice(3, 4, None)]
+    """
+    start = 0
+    while start < len(lengths):
+        stop = min(start + max(1, batch_tokens // int(lengths[start])), len(lengths))
+        yield slice(start, stop)
+        start = stop
+
+
+def _per_token(value: object, mask: Tensor) -> bool:
+    return isinstance(value, Tensor) and value.shape == mask.shape

@@ -1,0 +1,63 @@
+"""What this machine computes with: a GPU where there is one, and bfloat16 where it is fast.
+
+Sixteen bits are about three times as fast as float32 on processors that multiply them (AVX-512 BF16,
+AMX) and change scores in the fourth digit. What "auto" stands for enters addresses, so that scores
+of two precisions are never taken for each other. Nothing here imports torch until a device is asked for.
+"""
+
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Literal
+
+from data.digests import FileDigests
+from data.identity import Identity
+
+PrecisionName = Literal["auto", "float32", "bfloat16"]
+CPU_INFO = Path("/proc/cpuinfo")
+# As Linux names them: Intel and AMD, Intel's matrix unit, Arm.
+BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def resolve_precision(name: str, cpu_info: Path = CPU_INFO) -> str:
+    """Say what ``auto`` is on this machine: bfloat16 where the hardware has it, else float32.
+
+    >>> resolve_precision("float32")
+    'float32'
+    """
+    if name != "auto":
+        return name
+    return "bfloat16" if has_gpu() or _multiplies_bfloat16(cpu_info) else "float32"
+
+
+def has_gpu() -> bool:
+    """Whether torch would find an NVIDIA GPU, judged without importing it."""
+    try:
+        can_use_it = not version("torch").endswith("+cpu")
+    except PackageNotFoundError:
+        return False
+    return can_use_it and (Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None)
+
+
+def _multiplies_bfloat16(cpu_info: Path) -> bool:
+    try:
+        lines = cpu_info.read_text().splitlines()
+    except OSError:
+        return False
+    marked = (line.partition(":")[2] for line in lines if line.startswith(("flags", "Features")))
+    return not BFLOAT16_FLAGS.isdisjoint(next(marked, "").split())
+
+
+def device() -> str:
+    """Where torch computes: ``cuda`` if it can, else ``cpu``."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _identity(name: str, _digests: FileDigests) -> str:
+    return resolve_precision(name)
+
+
+# Precision as a field of a configuration; it enters addresses by what it is on this machine.
+Precision = Annotated[PrecisionName, Identity(_identity)]

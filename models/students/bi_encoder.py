@@ -1,0 +1,210 @@
+"""Bi-encoder: two texts become two vectors, and how near they are is the score.
+
+    s(q, p) = γ · cos(E(q), E(p))        or        γ · E(q) · E(p)
+
+with γ the ``score_scale``: a cosine lies in [-1, 1] and could not reach the gaps of a teacher whose logits
+span twenty. Four losses train it, all on the same lists of one positive p⁺ and negatives p₁ … pₙ:
+
+    margin_mse       mean over i of [ (s⁺ - sᵢ) - (t⁺ - tᵢ) ]²          (Hofstätter et al. 2020, 2010.02666)
+    kl               Σ over the list of  τ · log(τ / σ),  τ = softmax(t),  σ = softmax(s)
+    infonce          -log of the softmax share of s⁺ among all passages of the batch; no teacher
+    constant_margin  mean over i of [ (s⁺ - sᵢ) - 1 ]²; no teacher
+
+where t are the teacher's logits times ``teacher_scale``: 1 / γ is the student's temperature, 1 over that
+the teacher's. The last two are controls. The constant margin is sometimes told as Margin-MSE; it is not: it
+knows nothing of a pair but which passage is the positive, and a gap above 1 costs as much as one below.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+import pyarrow as pa
+from pydantic import Field, PositiveFloat
+
+from models.batches import ListSettings, draw_lists
+from models.hardware import device, resolve_precision
+from models.student import Lesson, Need, StudentConfig
+from models.training import TrainingConfig
+from models.weights import ModelName, fetch
+
+if TYPE_CHECKING:
+    from models.retrievers.dense import DenseRetriever
+
+Similarity = Literal["cosine", "dot"]
+LossName = Literal["margin_mse", "kl", "infonce", "constant_margin"]
+LEARNS_FROM_ANSWERS = frozenset({"margin_mse", "kl"})
+
+
+class BiEncoderConfig(StudentConfig):
+    """A sentence-transformers model, or some layers of one, trained by one of four losses."""
+
+    kind: Literal["bi-encoder"] = "bi-encoder"
+    backbone: ModelName = Field(default="all-MiniLM-L6-v2", description="What training starts from.")
+    layers: tuple[int, ...] | None = Field(
+        default=None, description="Layers of the backbone to keep, counted from 0; None keeps all."
+    )
+    loss: LossName = Field(default="kl", description="The last two are controls: they need no teacher.")
+    similarity: Similarity = Field(default="cosine", description="Whether vectors are of unit length.")
+    score_scale: PositiveFloat = Field(
+        default=20.0,
+        description="Times the similarity while training: 1 / temperature. 20 as in sentence-transformers.",
+    )
+    teacher_scale: PositiveFloat = Field(
+        default=1.0, description="Times the teacher's logits: 1 for a cross-encoder, 20 for cosines."
+    )
+    lists: ListSettings = ListSettings()
+    training: TrainingConfig = TrainingConfig()
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """The answer key, unless the loss is a control."""
+        return frozenset({Need.ANSWERS} if self.loss in LEARNS_FROM_ANSWERS else ())
+
+    def build(self, seed: int) -> "BiEncoder":
+        """Cut the backbone. It starts the same for every ``seed``; what it is taught, and when, differs.
+
+        Raises:
+            ModelUnavailable: the backbone is not to be had.
+            InputError: a layer is named that the backbone does not have.
+        """
+        from models.encoders.layers import cut_layers
+
+        del seed
+        model = _open(fetch(self.backbone))
+        if self.layers is not None:
+            cut_layers(model.transformers_model, self.layers)
+        return BiEncoder(self, _shape(model, self))
+
+    def load(self, folder: Path) -> "BiEncoder":
+        """Open a student that ``save`` wrote."""
+        return BiEncoder(self, _open(folder))
+
+
+class BiEncoder:
+    """The student. ``facts`` says what it had to learn from, once it has learned."""
+
+    def __init__(self, config: BiEncoderConfig, model: Any) -> None:  # noqa: ANN401  (SentenceTransformer)
+        self.config = config
+        self.model = model
+        self.facts: dict[str, float] = {}
+
+    def train(self, lesson: Lesson) -> pa.Table:
+        """Learn from the lists of all train queries; give the curve.
+
+        Raises:
+            ConfigError: no query has both a positive and a mined negative.
+            StageFailed: the loss is no longer a number.
+        """
+        from sentence_transformers import SentenceTransformerTrainingArguments
+
+        from models import fitting
+
+        settings, config = self.config.training, self.config
+        lists = draw_lists(lesson, config.lists, settings, config.template)
+        self.facts = {**lists.facts(settings), "parameters": fitting.parameters(self.model)}
+        fitting.set_dropout(self.model, settings.dropout)
+        documents = (f"document_{place}" for place in range(1, config.lists.length + 1))
+        trainer = fitting.EncoderTrainer(
+            model=self.model,
+            args=fitting.training_arguments(
+                SentenceTransformerTrainingArguments,
+                settings,
+                lists=lists.rows.height,
+                lesson=lesson,
+                # Which of the model's two lengths a column is cut at.
+                tasks={"query": "query", **dict.fromkeys(documents, "document")},
+            ),
+            train_dataset=fitting.dataset(labelled(config, lists.rows), lists, "columns"),
+            loss=loss_of(config, fitting.EncodeOnce(self.model)),
+        )
+        return fitting.fit(trainer)
+
+    def retriever(self, passages: Sequence[str]) -> "DenseRetriever":
+        """Encode the passages; a score is the inner product of vectors, without the scale."""
+        from models.encoders.text_encoder import Form, TextEncoder
+        from models.retrievers.dense import DenseRetriever
+
+        encoder = TextEncoder(
+            self.model,
+            query=Form(max_tokens=self.config.query_max_tokens),
+            passage=Form(max_tokens=self.config.passage_max_tokens),
+            precision=resolve_precision(self.config.training.precision),
+        )
+        return DenseRetriever(encoder, encoder.encode_passages(passages))
+
+    def save(self, folder: Path) -> None:
+        """Write a folder that ``SentenceTransformer(folder)`` opens as the same model."""
+        self.model.save(str(folder), create_model_card=False)
+
+
+def labelled(config: BiEncoderConfig, rows: pl.DataFrame) -> pl.DataFrame:
+    """Give each list what its loss is told: scaled logits, margins of 1, or nothing.
+
+    >>> rows = pl.DataFrame({"query_id": ["q1"], "document_ids": [["p1", "p2", "p3"]]})
+    >>> control = BiEncoderConfig(name="control", loss="constant_margin", lists=ListSettings(negatives=2))
+    >>> labelled(control, rows)["label"].to_list()
+    [[1.0, 1.0]]
+    """
+    if config.loss in LEARNS_FROM_ANSWERS:
+        return rows.with_columns(pl.col("label").list.eval(pl.element() * config.teacher_scale))
+    if config.loss == "constant_margin":
+        return rows.with_columns(label=pl.lit([1.0] * (config.lists.length - 1)))
+    # Every passage of the step is a candidate of every query; shared ones would be there twice.
+    own = pl.col("document_ids").list.head(1 + config.lists.negatives)
+    return rows.select("query_id", own)
+
+
+def loss_of(config: BiEncoderConfig, model: Any) -> Any:  # noqa: ANN401  (SentenceTransformer in, Module out)
+    """The library's loss, on scaled scores."""
+    from sentence_transformers import util
+    from sentence_transformers.sentence_transformer import losses
+    from torch import Tensor
+
+    cosine = config.similarity == "cosine"
+    pairwise = util.pairwise_cos_sim if cosine else util.pairwise_dot_score
+
+    def score(queries: Tensor, passages: Tensor) -> Tensor:
+        return config.score_scale * pairwise(queries, passages)
+
+    match config.loss:
+        case "margin_mse" | "constant_margin":
+            return losses.MarginMSELoss(model, similarity_fct=score)
+        case "kl":
+            return losses.DistillKLDivLoss(model, similarity_fct=score)
+        case "infonce":
+            every = util.cos_sim if cosine else util.dot_score
+            return losses.MultipleNegativesRankingLoss(model, scale=config.score_scale, similarity_fct=every)
+
+
+def _open(folder: Path) -> Any:  # noqa: ANN401  (SentenceTransformer)
+    from sentence_transformers import SentenceTransformer
+
+    # Measured on CPUs: with short texts, plain attention trains up to 1.6 times as fast as torch's fused one.
+    attention = {"attn_implementation": "eager"} if device() == "cpu" else {}
+    return SentenceTransformer(
+        str(folder),
+        device=device(),
+        local_files_only=True,
+        model_kwargs={"use_safetensors": True, **attention},
+    )
+
+
+def _shape(model: Any, config: BiEncoderConfig) -> Any:  # noqa: ANN401  (SentenceTransformer)
+    """Write similarity and lengths into the model, so that whoever opens it scores as the student does."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize
+
+    modules = [module for module in model if not isinstance(module, Normalize)]
+    if config.similarity == "cosine":
+        modules.append(Normalize())
+    modules[0].query_length, modules[0].document_length = config.query_max_tokens, config.passage_max_tokens
+    shaped = SentenceTransformer(
+        modules=modules,
+        device=device(),
+        prompts=model.prompts,
+        similarity_fn_name=config.similarity,
+    )
+    shaped.max_seq_length = max(config.query_max_tokens, config.passage_max_tokens)
+    return shaped

@@ -1,0 +1,107 @@
+"""Cross-encoder as a teacher: query and passage read together, one raw logit out.
+
+    t(q, p) = w · h([CLS] q [SEP] p [SEP]) + b
+
+No sigmoid: a probability near 1 no longer tells good from best, and losses compare gaps of logits.
+Source: Nogueira and Cho 2019, https://arxiv.org/abs/1901.04085
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import Field, PositiveInt
+
+from data.errors import ModelUnavailable
+from models.hardware import Precision, device, resolve_precision
+from models.retriever import Rows, Scores
+from models.settings import runtime
+from models.teacher import TeacherConfig
+from models.teachers.cross_encoder_training import CrossEncoderTraining
+from models.weights import ModelName, fetch
+
+if TYPE_CHECKING:
+    from models.encoders.inference import Inference
+
+
+class CrossEncoderConfig(TeacherConfig):
+    """A cross-encoder by name, or one trained here on judgements and mined negatives."""
+
+    kind: Literal["cross_encoder"] = "cross_encoder"
+    model: ModelName = Field(description="A cross-encoder; with `training`, the backbone it starts from.")
+    precision: Precision = Field(default="auto", description="bfloat16 where the hardware has it.")
+    max_tokens: PositiveInt = Field(default=256, description="Of query and passage together.")
+    training: CrossEncoderTraining | None = Field(
+        default=None, description="How it is trained here; None: it is given."
+    )
+    batch_tokens: PositiveInt | None = runtime(None, "Tokens at once; None: what suits the device.")
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether its weights are made here."""
+        return self.training is not None
+
+    def load(
+        self, weights: Path | None, queries: Sequence[str], passages: Sequence[str]
+    ) -> "CrossEncoderTeacher":
+        """Load the model.
+
+        Raises:
+            ModelUnavailable: it is not to be had, has no head, or gives more than one number.
+        """
+        from sentence_transformers import CrossEncoder
+
+        from models.encoders.inference import Inference
+
+        folder = weights or fetch(self.model)
+        check_head(folder)
+        model = CrossEncoder(
+            str(folder), device=device(), local_files_only=True, model_kwargs={"use_safetensors": True}
+        )
+        inference = Inference(model, resolve_precision(self.precision), self.batch_tokens)
+        return CrossEncoderTeacher(inference, self.max_tokens, queries, passages)
+
+
+class CrossEncoderTeacher:
+    """A model and the texts of a collection."""
+
+    def __init__(
+        self, inference: "Inference", max_tokens: int, queries: Sequence[str], passages: Sequence[str]
+    ) -> None:
+        self.inference = inference
+        self.max_tokens = max_tokens
+        self.queries = queries
+        self.passages = passages
+
+    def score(self, query_rows: Rows, passage_rows: Rows) -> Scores:
+        """Raw logit of each pair."""
+        rows: Iterable[tuple[int, int]] = zip(query_rows.tolist(), passage_rows.tolist(), strict=True)
+        pairs = [(self.queries[query], self.passages[passage]) for query, passage in rows]
+        if not pairs:
+            return np.zeros(0, dtype=np.float32)
+        return self.inference.run(pairs, max_tokens=self.max_tokens)[:, 0]
+
+    def facts(self) -> dict[str, str]:
+        """How pairs were scored: precision, engine, attention."""
+        return self.inference.facts()
+
+
+def check_head(folder: Path) -> None:
+    """Refuse a checkpoint without a head that gives one number: libraries would invent one at random.
+
+    Raises:
+        ModelUnavailable: there is no such head.
+    """
+    path = folder / "config.json"
+    settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    made_for = ", ".join(settings.get("architectures") or ["nothing named"])
+    labels = len(settings.get("id2label", {})) or settings.get("num_labels", 2)
+    if "ForSequenceClassification" not in made_for or labels != 1:
+        raise ModelUnavailable(
+            where=f"cross-encoder {folder}",
+            found=f"a checkpoint of {made_for} with {labels} labels",
+            expected="a model for sequence classification with one label, whose logit is the score",
+            advice="Name a cross-encoder, or add a [teachers.training] section to train one from this model.",
+        )

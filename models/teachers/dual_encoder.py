@@ -1,0 +1,82 @@
+"""Dual encoder as a teacher: the inner product of two vectors, each text encoded once.
+
+    t(q, p) = E(q) · E(p)
+
+with vectors as the model makes them: of unit length where it normalises, so that the score is a cosine.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from models.encoders.text_encoder import EncoderConfig, Vectors
+from models.retriever import Rows, Scores
+from models.teacher import TeacherConfig
+
+if TYPE_CHECKING:
+    from models.encoders.text_encoder import TextEncoder
+
+PAIRS_AT_ONCE = 65_536
+
+
+class DualEncoderConfig(TeacherConfig):
+    """Any encoder, as it comes."""
+
+    kind: Literal["dual_encoder"] = "dual_encoder"
+    encoder: EncoderConfig = EncoderConfig()
+
+    def load(
+        self, weights: Path | None, queries: Sequence[str], passages: Sequence[str]
+    ) -> "DualEncoderTeacher":
+        """Load the encoder.
+
+        Raises:
+            ModelUnavailable: the encoder is not to be had.
+        """
+        del weights  # It is given, never trained here.
+        return DualEncoderTeacher(self.encoder.load(), queries, passages)
+
+
+class DualEncoderTeacher:
+    """An encoder and the texts of a collection, whose vectors are made when a pair first asks for them."""
+
+    def __init__(self, encoder: "TextEncoder", queries: Sequence[str], passages: Sequence[str]) -> None:
+        self.encoder = encoder
+        self.queries = LazyVectors(queries, encoder.encode_queries, encoder.width)
+        self.passages = LazyVectors(passages, encoder.encode_passages, encoder.width)
+
+    def score(self, query_rows: Rows, passage_rows: Rows) -> Scores:
+        """Inner product of each pair's vectors."""
+        queries, passages = self.queries.of(query_rows), self.passages.of(passage_rows)
+        scores = np.empty(len(query_rows), dtype=np.float32)
+        for start in range(0, len(scores), PAIRS_AT_ONCE):
+            some = slice(start, start + PAIRS_AT_ONCE)
+            # Row by row, so that a pair's score does not depend on the pairs beside it.
+            scores[some] = np.einsum("ij,ij->i", queries[query_rows[some]], passages[passage_rows[some]])
+        return scores
+
+    def facts(self) -> dict[str, str]:
+        """How texts were encoded."""
+        return self.encoder.facts()
+
+
+class LazyVectors:
+    """Vectors of texts, each made once. Memory that no vector was written to is not taken."""
+
+    def __init__(self, texts: Sequence[str], encode: Callable[[Sequence[str]], Vectors], width: int) -> None:
+        self.texts = texts
+        self._encode = encode
+        self._vectors = np.zeros((len(texts), width), dtype=np.float32)
+        self._made: npt.NDArray[np.bool_] = np.zeros(len(texts), dtype=np.bool_)
+
+    def of(self, rows: Rows) -> Vectors:
+        """Vectors of all texts, [text, width], of which those in ``rows`` are made."""
+        missing = np.unique(rows[~self._made[rows]])
+        if missing.size:
+            chosen: list[int] = missing.tolist()
+            self._vectors[missing] = self._encode([self.texts[row] for row in chosen])
+            self._made[missing] = True
+        return self._vectors

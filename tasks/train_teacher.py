@@ -1,0 +1,86 @@
+"""Train a teacher: a cross-encoder on judgements and mined negatives. Generated queries are not asked.
+
+Queries and judgements are those of the split ``train``; the teacher that comes out marks the answer key.
+"""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+from data.artifacts import ArtifactStore
+from data.digests import FileDigests
+from data.drafts import Draft
+from data.errors import ConfigError
+from data.identity import Identity, canonical
+from data.manifests import ArtifactRef
+from data.schemas import CANDIDATES, CURVE, PASSAGES, QRELS, QUERIES
+from models.settings import Settings
+from models.student import Lesson
+from models.teachers import TeacherChoice
+from models.teachers.cross_encoder import CrossEncoderConfig
+from models.weights import fetch
+from tasks.stage import stage
+
+
+def _what_is_learned(teacher: Any, digests: FileDigests) -> object:  # noqa: ANN401  (a member of the union)
+    """A teacher's settings without its name, which is for people and changes no weight."""
+    return {key: value for key, value in canonical(teacher, digests).items() if key != "name"}
+
+
+class TrainTeacher(Settings):
+    """What decides a trained teacher."""
+
+    teacher: Annotated[TeacherChoice, Identity(_what_is_learned)]
+
+
+@stage(
+    reads={
+        "collection": ("passages.parquet", "queries.parquet", "qrels.parquet"),
+        "candidates": ("candidates.parquet",),
+    }
+)
+def train_teacher(
+    draft: Draft,
+    store: ArtifactStore,
+    config: TrainTeacher,
+    *,
+    collection: ArtifactRef,
+    candidates: ArtifactRef,
+) -> None:
+    """Write the folder ``model`` and ``curve``; note what it cost and learned from.
+
+    Raises:
+        ConfigError: the teacher is none that is trained here.
+    """
+    teacher = config.teacher
+    if not isinstance(teacher, CrossEncoderConfig) or teacher.training is None:
+        raise ConfigError(
+            where=f"teachers.{teacher.name}",
+            found=f"kind {teacher.kind!r} without a section training",
+            expected="a cross_encoder with one",
+            advice="Add [teachers.training], or do not train this teacher.",
+        )
+    started = time.perf_counter()
+    with TemporaryDirectory() as scratch:
+        lesson = Lesson(
+            passages=store.scan(PASSAGES, collection),
+            queries=store.scan(QUERIES, collection),
+            qrels=store.scan(QRELS, collection),
+            candidates=store.scan(CANDIDATES, candidates),
+            answers=None,
+            embeddings=None,
+            clusters=None,
+            teacher_weights=None,
+            seed=teacher.training.seed,
+            scratch=Path(scratch),
+        )
+        curve, facts = teacher.training.train(
+            fetch(teacher.model),
+            lesson,
+            max_tokens=teacher.max_tokens,
+            template=teacher.template,
+            folder=draft.folder("model"),
+        )
+    draft.write(curve, CURVE)
+    draft.note(train_s=round(time.perf_counter() - started, 2), **facts)

@@ -1,0 +1,89 @@
+import json
+import textwrap
+
+import pytest
+
+
+@pytest.fixture
+def beir_folder(tmp_path, tiny_collection):
+    """The twelve passages as a BEIR folder."""
+    folder = tmp_path / "collection"
+    (folder / "qrels").mkdir(parents=True)
+    passages, queries, qrels = (
+        tiny_collection[name].to_pylist() for name in ("passages", "queries", "qrels")
+    )
+    (folder / "corpus.jsonl").write_text(
+        "".join(
+            json.dumps({"_id": p["pid"], "title": p["title"], "text": p["text"]}) + "\n" for p in passages
+        )
+    )
+    (folder / "queries.jsonl").write_text(
+        "".join(json.dumps({"_id": q["qid"], "text": q["text"]}) + "\n" for q in queries)
+    )
+    split_of = {q["qid"]: q["split"] for q in queries}
+    for split in ("train", "dev", "test"):
+        rows = [f"{r['qid']}\t{r['pid']}\t{r['grade']}\n" for r in qrels if split_of[r["qid"]] == split]
+        (folder / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(rows))
+    return folder
+
+
+@pytest.fixture
+def tiny_toml(tmp_path, beir_folder, tiny_backbone):
+    """A whole run that takes seconds: one given and one lexical teacher, one student and its control."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(
+        textwrap.dedent(f"""
+        seeds = [0]
+
+        [source]
+        kind = "beir"
+        path = "{beir_folder}"
+
+        [generate]
+        round_trip_depth = 3
+
+        [mine]
+        depth = 5
+
+        [[teachers]]
+        kind = "dual_encoder"
+        name = "tiny"
+        encoder = {{model = "{tiny_backbone}", max_tokens = 32, precision = "float32"}}
+
+        [[teachers]]
+        kind = "bm25"
+        name = "lexical"
+
+        [embed]
+        encoder = {{model = "{tiny_backbone}", max_tokens = 32, precision = "float32"}}
+
+        [cluster]
+        k = 3
+        c = 4
+
+        [[baselines]]
+        kind = "bm25"
+        name = "bm25"
+
+        [[students]]
+        kind = "bi-encoder"
+        name = "hard"
+        backbone = "{tiny_backbone}"
+        loss = "infonce"
+        training = {{max_steps = 2, batch_size = 2}}
+
+        [[students]]
+        kind = "bi-encoder"
+        name = "soft"
+        backbone = "{tiny_backbone}"
+        loss = "kl"
+        training = {{max_steps = 2, batch_size = 2}}
+
+        [evaluate]
+        depth = 12
+
+        [report]
+        control = "hard"
+        """)
+    )
+    return path

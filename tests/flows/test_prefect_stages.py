@@ -1,0 +1,90 @@
+import shutil
+
+import pytest
+
+from data.artifacts import ArtifactStore
+from data.manifests import ArtifactRef
+from flows.config import load
+from flows.execution import Execution, execute
+from flows.planning import Choice
+
+pytestmark = pytest.mark.flow
+
+ALL = Choice()
+
+
+@pytest.fixture(scope="module")
+def prefect():
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture
+def run(prefect, tiny_toml, store):
+    """Run the tiny configuration as a flow run; gives each stage's status and Prefect's states."""
+    from prefect import flow
+    from prefect.client.orchestration import get_client
+
+    from flows.prefect_stages import make_by_prefect
+
+    config = load(tiny_toml)
+
+    def once(choice=ALL):
+        execution = Execution(store, choice, make_by_prefect(store))
+        state = flow(lambda: execute(config, "tiny", execution), name="distill-pipeline")(return_state=True)
+        state.result()
+        with get_client(sync_client=True) as client:
+            from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+            run_filter = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+            states = {run.name: run.state.name for run in client.read_task_runs(flow_run_filter=run_filter)}
+        return {(row.stage, row.of): row.status for row in execution.provenance}, states
+
+    return once
+
+
+def test_prefects_cache_is_an_index_over_the_manifests(run, store, monkeypatch, tmp_path):
+    first, _ = run()
+    assert set(first.values()) == {"ran"}
+
+    again, states = run()
+    assert set(again.values()) == {"reused"}
+    assert set(states.values()) == {"Cached"}
+
+    shutil.rmtree(store.root / "mine_candidates")
+    rebuilt, _ = run()
+    assert [label for label, status in rebuilt.items() if status == "ran"] == [("mine_candidates", "")]
+
+    next((store.root / "mine_candidates").glob("*/candidates-*.parquet")).write_bytes(b"PAR1")
+    rebuilt, _ = run()
+    assert [label for label, status in rebuilt.items() if status == "ran"] == [("mine_candidates", "")]
+
+    from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
+
+    shutil.rmtree(PREFECT_LOCAL_STORAGE_PATH.value())  # every record of Prefect's is lost
+    again, _ = run()
+    assert set(again.values()) == {"reused"}
+
+
+def test_a_record_counts_only_while_its_artifact_is_whole(store, tmp_path):
+    from flows.prefect_stages import ArtifactSerializer, StoredRef
+
+    gone = StoredRef(root=str(store.root), ref=ArtifactRef(stage="ingest", key="0" * 20, parts={}))
+    serializer = ArtifactSerializer()
+    with pytest.raises(FileNotFoundError, match=r"ingest/0000.* is missing or damaged"):
+        serializer.loads(serializer.dumps(gone))
+
+
+def test_a_record_of_one_store_says_nothing_about_another(prefect, tiny_toml, store, tmp_path):
+    from prefect import flow
+
+    from flows.prefect_stages import make_by_prefect
+
+    other = ArtifactStore(tmp_path / "other")
+    for each in (store, other):
+        execution = Execution(each, Choice(only="ingest"), make_by_prefect(each))
+        flow(lambda run=execution: execute(load(tiny_toml), "tiny", run), name="distill-pipeline")()
+        assert [row.status for row in execution.provenance] == ["ran"]
+    assert other.whole("ingest", execution.rows[0].key).key == execution.rows[0].key

@@ -1,0 +1,81 @@
+"""What every member of the union must do; a new student is tested by one line in ``SETTINGS``."""
+
+from typing import get_args
+
+import pytest
+import torch
+
+from models.student import Student
+from models.students import AnyStudentConfig
+from models.students.bi_encoder import BiEncoderConfig
+from models.texts import passage_texts
+from models.training import TrainingConfig
+
+TWENTY_STEPS = TrainingConfig(
+    epochs=20, max_steps=20, batch_size=4, learning_rate=3e-3, warmup_share=0.0, precision="float32"
+)
+# One entry or more for each kind: the settings with which it learns the tiny collection in twenty steps.
+SETTINGS = [
+    BiEncoderConfig(name=loss, loss=loss, training=TWENTY_STEPS, teacher_scale=4.0)
+    for loss in ("kl", "margin_mse", "infonce", "constant_margin")
+]
+
+
+@pytest.fixture(params=SETTINGS, ids=lambda config: f"{config.kind}-{config.name}")
+def config(request, tiny_backbone):
+    return request.param.model_copy(update={"backbone": str(tiny_backbone)})
+
+
+@pytest.fixture
+def texts(tiny_collection):
+    return passage_texts(tiny_collection["passages"])
+
+
+def weights(student):
+    return [each.detach().clone() for each in student.model.parameters()]
+
+
+def test_every_kind_has_settings_here():
+    union = get_args(AnyStudentConfig) or (AnyStudentConfig,)
+    assert {type(config) for config in SETTINGS} == set(union)
+
+
+def test_every_student_is_a_student(config):
+    assert isinstance(config.build(seed=0), Student)
+
+
+def test_the_loss_falls_and_the_student_finds_what_it_was_taught(config, make_lesson, texts, tiny_collection):
+    student = config.build(seed=0)
+    losses = [row["value"] for row in student.train(make_lesson()).to_pylist() if row["measure"] == "loss"]
+    assert len(losses) == 20
+    assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
+    retriever = student.retriever(texts)
+    hits = retriever.search(retriever.encode(["where does the rhine rise", "yellow metal"]), 1)
+    pids = tiny_collection["passages"]["pid"].to_pylist()
+    assert [pids[row] for row in hits.rows[:, 0]] == ["rhine-1", "gold-1"]
+
+
+def test_a_saved_student_scores_as_before(config, make_lesson, texts, tmp_path):
+    student = config.build(seed=0)
+    student.train(make_lesson())
+    student.save(tmp_path / "model")
+    found = []
+    for each in (student, config.load(tmp_path / "model")):
+        retriever = each.retriever(texts)
+        found.append(retriever.search(retriever.encode(["grey metal", "who wrote fugues"]), 5))
+    assert found[0].rows.tolist() == found[1].rows.tolist()
+    assert found[0].scores.tolist() == found[1].scores.tolist()
+
+
+def test_nothing_in_a_saved_student_is_a_pickle(config, tmp_path):
+    config.build(seed=0).save(tmp_path / "model")
+    suffixes = {path.suffix for path in (tmp_path / "model").rglob("*") if path.is_file()}
+    assert suffixes <= {".json", ".safetensors", ".txt"}
+
+
+def test_the_same_seed_gives_identical_weights(config, make_lesson):
+    first, second, other = (config.build(seed=0) for _ in range(3))
+    for student, seed in ((first, 1), (second, 1), (other, 2)):
+        student.train(make_lesson(seed))
+    assert all(map(torch.equal, weights(first), weights(second)))
+    assert not all(map(torch.equal, weights(first), weights(other)))
