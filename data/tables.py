@@ -79,13 +79,15 @@ class RowWriter:
     """Write a table that does not fit in memory, batch by batch in ascending key order.
 
     A key may not be spread over two batches, so each batch is checked as a table of its own and
-    the first key of a batch must lie above the last key of the one before.
+    the first key of a batch must lie above the last key of the one before. Row groups are cut at the same
+    places whatever the batches were: the same rows are the same bytes.
     """
 
     def __init__(self, schema: TableSchema, path: Path) -> None:
         self.schema = schema
         self.rows = 0
         self._last: tuple[object, ...] | None = None
+        self._waiting: list[pa.Table] = []
         self._file = pq.ParquetWriter(path, schema.columns, compression="zstd")
 
     def write(self, batch: pa.Table) -> None:
@@ -104,13 +106,22 @@ class RowWriter:
             raise SchemaError(msg)
         self._last = last
         self.rows += batch.num_rows
-        self._file.write_table(batch, row_group_size=ROW_GROUP)
+        self._waiting.append(batch)
+        if sum(table.num_rows for table in self._waiting) >= ROW_GROUP:
+            waiting = pa.concat_tables(self._waiting)
+            full = waiting.num_rows - waiting.num_rows % ROW_GROUP
+            self._file.write_table(waiting.slice(0, full).combine_chunks(), row_group_size=ROW_GROUP)
+            self._waiting = [waiting.slice(full)]
 
     def _key_of(self, batch: pa.Table, row: int) -> tuple[object, ...]:
         return tuple(batch[column][row].as_py() for column in self.schema.key)
 
     def close(self) -> None:
         """Finish the file."""
+        rest = pa.concat_tables([self.schema.columns.empty_table(), *self._waiting])
+        if rest.num_rows or not self.rows:
+            self._file.write_table(rest.combine_chunks(), row_group_size=ROW_GROUP)
+        self._waiting = []
         self._file.close()
 
 

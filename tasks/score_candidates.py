@@ -89,9 +89,9 @@ def score_candidates(  # noqa: PLR0913  (a stage names its inputs)
 
 def known_answers(queries: pl.DataFrame, qrels: pl.LazyFrame) -> pl.DataFrame:
     """Passages that answer ``queries``: judged above 0, or the source of a generated query."""
-    judged = qrels.filter(pl.col("grade") > 0).select("qid", "pid")
-    sources = queries.lazy().filter(pl.col("source_pid").is_not_null()).select("qid", pid="source_pid")
-    return pl.concat([judged, sources]).join(queries.lazy().select("qid"), on="qid").unique().collect()
+    judged = qrels.filter(pl.col("grade") > 0).select("qid", "pid").collect()
+    sources = queries.filter(pl.col("source_pid").is_not_null()).select("qid", pid="source_pid")
+    return pl.concat([judged, sources]).join(queries.select("qid"), on="qid").unique()
 
 
 def pairs_to_score(
@@ -101,17 +101,18 @@ def pairs_to_score(
 
     Numbers instead of names: a hundred million pairs are then less than a gigabyte.
     """
-    query_rows = queries.lazy().select("qid").with_row_index("query_row")
-    passage_rows = pl.LazyFrame({"pid": pl.Series(passages["pid"].to_pylist(), dtype=pl.String)})
-    return (
-        pl.concat([candidates.select("qid", "pid"), known.lazy()])
-        .join(query_rows, on="qid")
-        .join(passage_rows.with_row_index("passage_row"), on="pid")
+    pids = pl.Series("pid", passages["pid"].to_pylist(), dtype=pl.String)
+    query_rows = queries.select("qid").with_row_index("query_row").lazy()
+    passage_rows = pl.DataFrame([pids]).with_row_index("passage_row").lazy()
+    # One after the other, then together: what is joined is then two numbers a pair.
+    found = [
+        part.join(query_rows, on="qid")
+        .join(passage_rows, on="pid")
         .select("query_row", "passage_row")
-        .unique()
-        .sort("query_row", "passage_row")
         .collect()
-    )
+        for part in (candidates, known.lazy())
+    ]
+    return pl.concat(found).unique().sort("query_row", "passage_row")
 
 
 def answers(

@@ -40,6 +40,19 @@ def test_batches_written_in_order_read_as_one_table(tmp_path):
     assert pq.read_table(tmp_path / "qrels.parquet")["pid"].to_pylist() == ["p1", "p2", "p1"]
 
 
+@given(rows=QREL_ROWS, size=st.integers(1, 5))
+def test_batches_of_any_size_are_the_bytes_of_the_whole_table(rows, size, tmp_path):
+    rows = sorted(rows, key=lambda row: (row[0].encode(), row[1].encode()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "ROW_GROUP", 4)
+        tables.write(tables.from_rows(rows, QRELS), QRELS, tmp_path / "whole")
+        writer = tables.RowWriter(QRELS, tmp_path / "batches")
+        for start in range(0, len(rows), size):
+            writer.write(tables.from_rows(rows[start : start + size], QRELS))
+        writer.close()
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "batches").read_bytes()
+
+
 def test_a_batch_that_starts_before_the_last_one_ended_is_refused(tmp_path):
     writer = tables.RowWriter(QRELS, tmp_path / "qrels.parquet")
     writer.write(tables.from_rows([("q2", "p1", 1)], QRELS))
