@@ -48,6 +48,7 @@ def _start_server(port: int) -> "subprocess.Popen[bytes]":
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.2)
     process.terminate()
+    process.wait(timeout=30)
     msg = f"Prefect's server on port {port}: found no answer at {url}; expected one. Try another --port."
     raise StageFailed(msg)
 

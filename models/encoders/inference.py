@@ -7,7 +7,9 @@ faster depends on processor, model and length, so it is measured once, on the te
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -50,7 +52,6 @@ class Inference:
         """How it runs: precision, engine, attention."""
         return {"precision": self.precision, "engine": self.engine.name, "attention": self.attention}
 
-    @torch.inference_mode()
     def run(
         self,
         inputs: Sequence[str] | Sequence[tuple[str, str]],
@@ -76,14 +77,29 @@ class Inference:
             for start in range(0, len(order), WINDOW):
                 window = order[start : start + WINDOW]
                 features = self._tokenise([inputs[row] for row in window], prompt, limit)
-                for rows, batch in self._batches(features):
-                    output = self.engine(batch).cpu().numpy()
+                slices, batches = zip(*self._batches(features), strict=True)
+                for rows, output in zip(slices, self._outputs(batches), strict=True):
                     if found is None:
                         found = np.empty((len(order), output.shape[1]), dtype=np.float32)
                     found[window[rows]] = output
                     bar.update(len(rows))
         assert found is not None  # noqa: S101  (there is at least one text)
         return found
+
+    def _outputs(self, batches: Sequence[Features]) -> Iterator[np.ndarray]:
+        """Run batches, on a CPU one per core: cores that share a batch wait for each other at every step."""
+        if self.device != "cpu" or len(batches) == 1:
+            yield from map(self._output, batches)
+            return
+        with (
+            _one_thread_each() as threads,
+            ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+        ):
+            yield from pool.map(self._output, batches)
+
+    @torch.inference_mode()
+    def _output(self, batch: Features) -> np.ndarray:
+        return self.engine(batch).cpu().numpy()
 
     def _tokenise(self, inputs: list[Any], prompt: str, limit: int | None) -> Features:
         return dict(self.model.preprocess(inputs, prompt=prompt or None, max_length=limit))
@@ -106,20 +122,34 @@ class Inference:
     def _measure(self, features: Features) -> None:
         """Keep the implementation of attention that runs some texts of middle length fastest."""
         rows, batch = next(self._batches(features))
+        # The work of this thread, not the time it waits for a processor that others use.
+        clock = time.thread_time if self.device == "cpu" else time.perf_counter
         times: dict[str, float] = {}
-        # In turn, so that a busy moment of the machine hits both alike; the first round warms up.
-        for turn in range(3):
-            for attention in self.engine.attentions:
-                self.engine.attend_by(attention)
-                started = time.perf_counter()
-                self.engine(batch).cpu()
-                taken = time.perf_counter() - started
-                times[attention] = min(taken, times[attention]) if turn > 1 else taken
+        with _one_thread_each():
+            for turn in range(3):
+                for attention in self.engine.attentions:
+                    self.engine.attend_by(attention)
+                    started = clock()
+                    self._output(batch)
+                    taken = clock() - started
+                    # The first turn warms up.
+                    times[attention] = min(taken, times[attention]) if turn > 1 else taken
         self.attention = min(times, key=lambda name: times[name])
         self.engine.attend_by(self.attention)
         self._measured = True
         measured = ", ".join(f"{name} {1e3 * taken:.0f} ms" for name, taken in times.items())
         log.info("attention of %d texts by %s; chose %s", len(rows), measured, self.attention)
+
+
+@contextmanager
+def _one_thread_each() -> Generator[int]:
+    """Let an operator use one core inside; gives how many it used outside."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)
 
 
 def batch_slices(lengths: Int[np.ndarray, " text"], batch_tokens: int) -> Iterator[slice]:

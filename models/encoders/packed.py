@@ -18,7 +18,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-Heads = Float[Tensor, "row token width"]
+Queries = Float[Tensor, "row token width"]
+# A text's tokens all look at all of its tokens; where only the first is read, it alone looks.
+Heads = Float[Tensor, "row seen width"]
 # A module of transformers, whose attributes are declared nowhere.
 Foreign = Any
 
@@ -91,14 +93,14 @@ class _Layer:
         return self.norm(self.down(self.activation(self.up(tokens))).add_(tokens))
 
 
-def eager(query: Heads, key: Heads, value: Heads) -> Heads:
+def eager(query: Queries, key: Heads, value: Heads) -> Queries:
     """Attention step by step; the scale is in the query."""
     scores = torch.bmm(query, key.transpose(1, 2))
     # In place: fresh memory of this size costs as much as the arithmetic.
     return torch.bmm(torch.softmax(scores, -1, out=scores), value)
 
 
-def sdpa(query: Heads, key: Heads, value: Heads) -> Heads:
+def sdpa(query: Queries, key: Heads, value: Heads) -> Queries:
     """Attention by PyTorch's fused kernel; the scale is in the query."""
     return F.scaled_dot_product_attention(query, key, value, scale=1.0)
 

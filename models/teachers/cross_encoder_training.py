@@ -95,7 +95,7 @@ def _start(backbone: Path, max_tokens: int) -> Any:  # noqa: ANN401  (CrossEncod
     """Open the backbone with a head that knows nothing yet."""
     from sentence_transformers import CrossEncoder
 
-    # Measured on CPUs: with short texts, plain attention trains faster than torch's fused one.
+    # As for the bi-encoder, which plain attention was measured to train faster on a CPU.
     attention = {"attn_implementation": "eager"} if device() == "cpu" else {}
     return CrossEncoder(
         str(backbone),
