@@ -88,6 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("distill").setLevel(logging.INFO)
+    # Threads that wait spin by default, and two programs on one machine then wait for each other for ever.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if not sys.stderr.isatty():  # the libraries' bars vanish as ours do
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     root: Path = given.artifacts or Path(os.environ.get("DISTILL_ARTIFACTS", "artifacts"))

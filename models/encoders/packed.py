@@ -21,6 +21,8 @@ from torch import Tensor
 Queries = Float[Tensor, "row token width"]
 # A text's tokens all look at all of its tokens; where only the first is read, it alone looks.
 Heads = Float[Tensor, "row seen width"]
+# Sums of e^60 and of e^-60 are far from the ends of float32's range, which bfloat16 shares.
+LARGE = 60.0
 # A module of transformers, whose attributes are declared nowhere.
 Foreign = Any
 
@@ -94,10 +96,17 @@ class _Layer:
 
 
 def eager(query: Queries, key: Heads, value: Heads) -> Queries:
-    """Attention step by step; the scale is in the query."""
+    """Attention step by step; the scale is in the query.
+
+    Without subtracting the maximum, which softmax does for the sake of large scores and which costs as
+    much as all else here. Where a score is large, softmax it is.
+    """
     scores = torch.bmm(query, key.transpose(1, 2))
-    # In place: fresh memory of this size costs as much as the arithmetic.
-    return torch.bmm(torch.softmax(scores, -1, out=scores), value)
+    low, high = torch.aminmax(scores)
+    if low < -LARGE or high > LARGE:
+        return torch.bmm(torch.softmax(scores, -1), value)
+    weights = scores.exp_()
+    return torch.bmm(weights, value).div_(weights.sum(-1, keepdim=True))
 
 
 def sdpa(query: Queries, key: Heads, value: Heads) -> Queries:
