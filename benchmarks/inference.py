@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from sentence_transformers import CrossEncoder, SentenceTransformer
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils import logging
 
 from models.encoders.inference import Inference
 from models.hardware import device, resolve_precision
@@ -63,6 +64,7 @@ def _cross_encoder() -> Path:
     source = fetch(MODEL)
     torch.manual_seed(0)
     config = AutoConfig.from_pretrained(source, num_labels=1)
+    logging.set_verbosity_error()  # that the head is new is meant
     AutoModelForSequenceClassification.from_pretrained(source, config=config).save_pretrained(folder)
     AutoTokenizer.from_pretrained(source).save_pretrained(folder)
     return folder

@@ -13,7 +13,7 @@ SHARED = ROOT.parent / "shared" / "datasets"
 COLLECTIONS = [path for name in ("nq-mini", "medquad") if (path := SHARED / name).is_dir()] or [
     ROOT / "data" / "sample"
 ]
-QUERIES = 60
+QUERIES = 20
 DEPTH = 5
 
 

@@ -8,6 +8,7 @@ and value, and, where only the first token is read, all other rows of the last l
 and values. Weights are copied into their new form as they are; the model that is given stays as it is.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,20 +18,25 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
+from transformers.activations import GELUActivation
 
 Queries = Float[Tensor, "row token width"]
 # A text's tokens all look at all of its tokens; where only the first is read, it alone looks.
 Heads = Float[Tensor, "row seen width"]
-# Sums of e^60 and of e^-60 are far from the ends of float32's range, which bfloat16 shares.
+# e^60, summed over a text, is far from the end of float32's range, which bfloat16 shares; so is e^-60.
 LARGE = 60.0
+SMALL = math.exp(-LARGE)
+# Attention weights computed at a time: few enough to stay in a processor's cache.
+WEIGHTS = 2_000_000
 # A module of transformers, whose attributes are declared nowhere.
 Foreign = Any
 
 
 class _Linear:
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        self.weight, self.bias = weight, bias
+    def __init__(self, weight: Tensor, bias: Tensor, activation: Foreign = None) -> None:
+        self.weight, self.bias, self.activation = weight, bias, activation
         self.blocked = _blocked(weight)
+        self.ends_in_gelu = isinstance(activation, GELUActivation)
 
     @classmethod
     def of(cls, dtype: torch.dtype, *modules: Foreign, scale: float = 1.0) -> "_Linear":
@@ -44,10 +50,20 @@ class _Linear:
         """A part of the outputs."""
         return _Linear(self.weight[start:stop].contiguous(), self.bias[start:stop])
 
+    def then(self, activation: Foreign) -> "_Linear":
+        """The same, followed by an activation."""
+        return _Linear(self.weight, self.bias, activation)
+
     def __call__(self, tokens: Tensor) -> Tensor:
         if self.blocked is None:
-            return F.linear(tokens, self.weight, self.bias)
-        return torch.ops.mkldnn._linear_pointwise(tokens, self.blocked, self.bias, "none", [], "")
+            found = F.linear(tokens, self.weight, self.bias)
+        else:
+            # One pass over the outputs fewer where oneDNN computes the activation, too.
+            after = ("gelu", [], "none") if self.ends_in_gelu else ("none", [], "")
+            found = torch.ops.mkldnn._linear_pointwise(tokens, self.blocked, self.bias, *after)
+            if self.ends_in_gelu:
+                return found
+        return found if self.activation is None else self.activation(found)
 
 
 def _blocked(weight: Tensor) -> Tensor | None:
@@ -84,29 +100,30 @@ class _Layer:
         self.key_value = self.query_key_value.rows(width, 3 * width)
         self.attended = _Linear.of(dtype, layer.attention.output.dense)
         self.attention_norm = _Norm.of(dtype, layer.attention.output.LayerNorm)
-        self.up = _Linear.of(dtype, layer.intermediate.dense)
-        self.activation: Foreign = layer.intermediate.intermediate_act_fn
+        self.up = _Linear.of(dtype, layer.intermediate.dense).then(layer.intermediate.intermediate_act_fn)
         self.down = _Linear.of(dtype, layer.output.dense)
         self.norm = _Norm.of(dtype, layer.output.LayerNorm)
 
     def finish(self, attended: Tensor, tokens: Tensor) -> Tensor:
         """What follows attention, on ``tokens`` and what was attended for each of them."""
         tokens = self.attention_norm(self.attended(attended).add_(tokens))
-        return self.norm(self.down(self.activation(self.up(tokens))).add_(tokens))
+        return self.norm(self.down(self.up(tokens)).add_(tokens))
 
 
-def eager(query: Queries, key: Heads, value: Heads) -> Queries:
+def eager(query: Heads, key: Heads, value: Heads) -> Heads:
     """Attention step by step; the scale is in the query.
 
-    Without subtracting the maximum, which softmax does for the sake of large scores and which costs as
-    much as all else here. Where a score is large, softmax it is.
+    The maximum is not subtracted: softmax does so for the sake of large scores, and it costs as much
+    as all else here. Where scores are large, or all of a row's are far below 0, softmax it is.
     """
     scores = torch.bmm(query, key.transpose(1, 2))
-    low, high = torch.aminmax(scores)
-    if low < -LARGE or high > LARGE:
-        return torch.bmm(torch.softmax(scores, -1), value)
-    weights = scores.exp_()
-    return torch.bmm(weights, value).div_(weights.sum(-1, keepdim=True))
+    if scores.max() < LARGE:
+        weights = scores.exp_()
+        sums = weights.sum(-1, keepdim=True)
+        if sums.min() > SMALL:
+            return torch.bmm(weights, value).div_(sums)
+        scores = torch.bmm(query, key.transpose(1, 2))
+    return torch.bmm(torch.softmax(scores, -1), value)
 
 
 def sdpa(query: Queries, key: Heads, value: Heads) -> Queries:
@@ -154,7 +171,10 @@ class PackedBert:
     ) -> tuple[Tensor, list[tuple[int, int]]]:
         embedded = self.embeddings(input_ids=ids, token_type_ids=segments)
         lengths: Sequence[int] = mask.sum(1).tolist()
-        groups = [(sum(1 for _ in run), length) for length, run in groupby(lengths)]
+        groups: list[tuple[int, int]] = []
+        for length, run in groupby(lengths):
+            texts, most = sum(1 for _ in run), max(1, WEIGHTS // (self.heads * length**2))
+            groups += [(min(most, texts - start), length) for start in range(0, texts, most)]
         return embedded[mask.bool()].to(self.dtype), groups
 
     def _layer(self, layer: _Layer, tokens: Tensor, groups: list[tuple[int, int]]) -> Tensor:
