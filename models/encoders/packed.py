@@ -110,7 +110,7 @@ class _Layer:
         return self.norm(self.down(self.up(tokens)).add_(tokens))
 
 
-def eager(query: Heads, key: Heads, value: Heads) -> Heads:
+def eager(query: Queries, key: Heads, value: Heads) -> Queries:
     """Attention step by step; the scale is in the query.
 
     The maximum is not subtracted: softmax does so for the sake of large scores, and it costs as much
