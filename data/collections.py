@@ -4,6 +4,7 @@ A source reads; it does not judge. What it read are sheets: tables under our col
 know the file and line of every row, so that whatever is wrong with a row can be said with its place.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -51,10 +52,10 @@ class SourceConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @abstractmethod
     def read(self) -> Collection:
         """Read the whole collection.
 
         Raises:
             CollectionError: a file or column is missing, or a value cannot be read.
         """
-        raise NotImplementedError

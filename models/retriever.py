@@ -1,5 +1,6 @@
 """What a retriever is: texts in, the rows of the best passages out."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -57,9 +58,9 @@ class RetrieverConfig(Settings):
     name: Name
     template: str = "{title} {text}"
 
+    @abstractmethod
     def build(self, passages: Sequence[str]) -> Retriever:
         """Index the passages' texts, given in the order of their rows."""
-        raise NotImplementedError
 
 
 def top_hits(scores: Scores, rows: Rows, depth: int) -> Hits:

@@ -1,5 +1,6 @@
 """What a student is: it learns from the answer key, then retrieves."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -80,10 +81,10 @@ class StudentConfig(Settings):
         """What the student asks for with these settings."""
         return frozenset()
 
+    @abstractmethod
     def build(self, seed: int) -> Student:
         """Make an untrained student."""
-        raise NotImplementedError
 
+    @abstractmethod
     def load(self, folder: Path) -> Student:
         """Open a student that ``save`` wrote."""
-        raise NotImplementedError

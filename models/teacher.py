@@ -1,5 +1,6 @@
 """What a teacher is: pairs of texts in, raw logits out."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -31,6 +32,6 @@ class TeacherConfig(Settings):
         """Whether train_teacher makes its weights from judgements and mined negatives."""
         return False
 
+    @abstractmethod
     def load(self, weights: Path | None, queries: Sequence[str], passages: Sequence[str]) -> Teacher:
         """Load the teacher. ``weights`` is the trained folder, None for a teacher that is given."""
-        raise NotImplementedError
