@@ -7,17 +7,17 @@ trainer's checkpoints hold pickles, and a stage is made whole or not at all.
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import polars as pl
 import pyarrow as pa
-import torch
 from datasets import Dataset
-from sentence_transformers import CrossEncoderTrainer, SentenceTransformer, SentenceTransformerTrainer
+from sentence_transformers import CrossEncoderTrainer, SentenceTransformerTrainer
+from sentence_transformers.base.data_collator import BaseDataCollator
 from sentence_transformers.base.sampler import DefaultBatchSampler
 from sentence_transformers.base.training_args import BaseTrainingArguments
 from sentence_transformers.util import resolve_ids
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
@@ -26,7 +26,9 @@ from data.progress import meter
 from data.schemas import CURVE
 from data.tables import from_rows
 from models.batches import Lists
-from models.hardware import device, resolve_precision
+from models.encoders.attention import fast_attention
+from models.hardware import device, keep_freed_memory, resolve_precision
+from models.repeats import TokenizeOnce
 from models.student import Lesson
 from models.training import TrainingConfig
 
@@ -118,7 +120,9 @@ def fit(trainer: Trainer) -> pa.Table:
     """
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Watch())
-    trainer.train()
+    keep_freed_memory()
+    with fast_attention(cast("nn.Module", trainer.model)):
+        trainer.train()
     return curve(trainer.state.log_history)
 
 
@@ -137,26 +141,6 @@ def curve(history: list[dict[str, Any]]) -> pa.Table:
     return from_rows(rows, CURVE)
 
 
-class EncodeOnce(nn.Module):
-    """Encodes equal texts of a step once. Gradients are those of the model itself, but for its dropout."""
-
-    def __init__(self, model: SentenceTransformer) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, features: dict[str, Any]) -> dict[str, Any]:
-        """Run the model on distinct rows of tokens and hand its vectors to every copy."""
-        tokens = features["input_ids"]
-        _, copy_of = torch.unique(tokens, dim=0, return_inverse=True)
-        first = torch.full((int(copy_of.max()) + 1,), len(tokens), device=tokens.device)
-        first = first.scatter_reduce(0, copy_of, torch.arange(len(tokens), device=tokens.device), "amin")
-        distinct = {
-            name: value[first] if isinstance(value, Tensor) and len(value) == len(tokens) else value
-            for name, value in features.items()
-        }
-        return {"sentence_embedding": self.model(distinct)["sentence_embedding"][copy_of]}
-
-
 class _NoCard:
     """Leaves out the model card: it would draw examples of the texts, and the manifest tells more."""
 
@@ -165,7 +149,13 @@ class _NoCard:
 
 
 class EncoderTrainer(_NoCard, SentenceTransformerTrainer):
-    """Trains a SentenceTransformer."""
+    """Trains a SentenceTransformer; a text of many lists is tokenised once."""
+
+    def get_data_collator(self, model: Any, *args: Any, **options: Any) -> BaseDataCollator:  # noqa: ANN401
+        """Make the library's collator of columns."""
+        collator = super().get_data_collator(model, *args, **options)
+        collator.preprocess_fn = TokenizeOnce(collator.preprocess_fn, model.tokenizer)
+        return collator
 
 
 class RerankerTrainer(_NoCard, CrossEncoderTrainer):

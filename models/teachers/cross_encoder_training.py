@@ -95,13 +95,11 @@ def _start(backbone: Path, max_tokens: int) -> Any:  # noqa: ANN401  (CrossEncod
     """Open the backbone with a head that knows nothing yet."""
     from sentence_transformers import CrossEncoder
 
-    # As for the bi-encoder, which plain attention was measured to train faster on a CPU.
-    attention = {"attn_implementation": "eager"} if device() == "cpu" else {}
     return CrossEncoder(
         str(backbone),
         num_labels=1,
         max_length=max_tokens,
         device=device(),
         local_files_only=True,
-        model_kwargs={"use_safetensors": True, **attention},
+        model_kwargs={"use_safetensors": True},
     )

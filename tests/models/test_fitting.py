@@ -1,9 +1,6 @@
 import math
 
 import pytest
-import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
 from sentence_transformers.sentence_transformer import SentenceTransformerTrainingArguments
@@ -12,7 +9,7 @@ from transformers import TrainerControl, TrainerState
 
 from data.errors import StageFailed
 from models.batches import ListSettings, draw_lists
-from models.fitting import EncodeOnce, Watch, curve, dataset, set_dropout, training_arguments
+from models.fitting import Watch, curve, dataset, set_dropout, training_arguments
 from models.training import TrainingConfig
 
 TEXTS = ["gold is yellow", "iron rusts", "gold is yellow", "iron rusts", "gold is yellow"]
@@ -21,33 +18,6 @@ TEXTS = ["gold is yellow", "iron rusts", "gold is yellow", "iron rusts", "gold i
 @pytest.fixture
 def encoder(tiny_backbone):
     return SentenceTransformer(str(tiny_backbone), device="cpu").eval()
-
-
-@given(st.lists(st.sampled_from(["gold", "iron rusts", "the rhine rises", "bach"]), min_size=1, max_size=8))
-def test_encoding_once_gives_every_copy_the_vector_of_the_model(encoder, texts):
-    features = encoder.preprocess(texts)
-    expected = encoder(dict(features))["sentence_embedding"]
-    assert torch.allclose(EncodeOnce(encoder)(dict(features))["sentence_embedding"], expected, atol=1e-6)
-
-
-def test_encoding_once_encodes_once(encoder):
-    seen = []
-    encoder.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0]["input_ids"])))
-    EncodeOnce(encoder)(dict(encoder.preprocess(TEXTS)))
-    assert seen == [2]
-
-
-def test_encoding_once_gives_the_gradient_of_the_model(encoder):
-    gradients = []
-    for model in (encoder, EncodeOnce(encoder)):
-        encoder.zero_grad()
-        weights = torch.arange(1.0, 6.0)[:, None]  # copies do not weigh the same
-        vectors = model(dict(encoder.preprocess(TEXTS)))["sentence_embedding"]
-        (weights * vectors * vectors.detach().roll(1, 0)).sum().backward()
-        gradients.append([each.grad.clone() for each in encoder.parameters() if each.grad is not None])
-    assert len(gradients[0]) == len(gradients[1]) > 10
-    for expected, found in zip(*gradients, strict=True):
-        assert torch.allclose(expected, found, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", [SentenceTransformerTrainingArguments, CrossEncoderTrainingArguments])
