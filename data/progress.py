@@ -18,6 +18,6 @@ def progress(items: Iterable[ItemT], what: str, unit: str, total: int | None = N
     return tqdm(items, desc=what, unit=unit, total=total, delay=PATIENCE_S, disable=None, leave=False)
 
 
-def meter(what: str, unit: str, total: int) -> "tqdm[NoReturn]":
+def meter(what: str, unit: str, total: int | None) -> "tqdm[NoReturn]":
     """Give a bar to be moved by ``update(n)`` where one step is many units."""
     return tqdm(desc=what, unit=unit, total=total, delay=PATIENCE_S, disable=None, leave=False)

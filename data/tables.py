@@ -46,7 +46,8 @@ def _check_values(table: pa.Table, schema: TableSchema) -> None:
         raise SchemaError(msg)
     for field in schema.columns:
         if pa.types.is_floating(field.type) and table.num_rows:
-            wild = table.num_rows - int(np.isfinite(table[field.name].to_numpy()).sum())
+            values = table[field.name].drop_null().to_numpy()
+            wild = len(values) - int(np.isfinite(values).sum())
             if wild:
                 msg = f"{schema.name}: {wild} values of {field.name} are NaN or infinite; expected numbers."
                 raise SchemaError(msg)

@@ -15,8 +15,8 @@ from models.metrics import RETAINED, RETENTION, measure
 from models.reranker import rerank
 from models.retriever import Retriever
 from models.runs import latency_ms, retrieve
-from models.teacher import TeacherConfig
-from models.texts import passage_texts
+from models.stored_teacher import StoredTeacher
+from models.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -85,15 +85,23 @@ def sit(exam: Exam, retriever: Retriever, depth: int, batch: int) -> Paper:
     return Paper(run, costs)
 
 
-def reorder(exam: Exam, pairs: pa.Table, teacher: TeacherConfig, weights: Path | None) -> Paper:
+def reorder(exam: Exam, pairs: pa.Table, teacher: Teacher) -> Paper:
     """Let a teacher order passages that others found (columns qid, pid).
 
-    Its ``search_ms`` is the time of scoring all pairs in one go, divided by the queries.
+    Its ``search_ms`` is the time in which it scores as many pairs as a query has: now, or, where scores are
+    stored, on average so far.
+
+    Args:
+        exam: the questions.
+        pairs: columns qid and pid.
+        teacher: knows the texts of the exam's queries and passages, in their order.
     """
-    loaded = teacher.load(weights, exam.texts, passage_texts(exam.passages, teacher.template))
     start = time.perf_counter()
-    run = rerank(loaded, pairs, exam.qids, exam.pids)
-    return Paper(run, {"search_ms": 1e3 * (time.perf_counter() - start) / len(exam.qids)})
+    run = rerank(teacher, pairs, exam.qids, exam.pids)
+    seconds = time.perf_counter() - start
+    if isinstance(teacher, StoredTeacher) and teacher.pairs_per_s:
+        seconds = pairs.num_rows / teacher.pairs_per_s
+    return Paper(run, {"search_ms": 1e3 * seconds / len(exam.qids)})
 
 
 def mined(candidates: pl.LazyFrame, exam: Exam) -> pa.Table:

@@ -1,7 +1,7 @@
 """What a teacher is: pairs of texts in, raw logits out."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -20,6 +20,14 @@ class Teacher(Protocol):
         """Raw logit of each pair (queries[query_rows[i]], passages[passage_rows[i]]), higher is better."""
         ...
 
+    def facts(self) -> dict[str, str]:
+        """How pairs are scored, where that was chosen here and not by the settings."""
+        ...
+
+    def work_as(self, facts: Mapping[str, str]) -> None:
+        """Choose what an earlier process chose (its ``facts``), so that scores do not depend on the run."""
+        ...
+
 
 class TeacherConfig(Settings):
     """Settings every teacher shares; its ``name`` is the ``teacher`` of answers."""
@@ -31,6 +39,16 @@ class TeacherConfig(Settings):
     def is_trained(self) -> bool:
         """Whether train_teacher makes its weights from judgements and mined negatives."""
         return False
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether a score depends on its two texts alone, so that it may be kept and found by them."""
+        return True
+
+    @property
+    def scored_by(self) -> tuple[str, ...]:
+        """Modules whose change voids stored scores; empty: whatever the teacher imports."""
+        return ()
 
     @abstractmethod
     def load(self, weights: Path | None, queries: Sequence[str], passages: Sequence[str]) -> Teacher:

@@ -27,8 +27,10 @@ from models.retriever import Retriever
 from models.retrievers import RetrieverChoice
 from models.runs import best
 from models.settings import Name, Settings, runtime
+from models.stored_teacher import open_teacher
 from models.students import StudentChoice
-from models.teachers import TeacherChoice
+from models.teacher import Teacher
+from models.teachers import AnyTeacherConfig, TeacherChoice
 from models.texts import passage_texts
 from tasks.stage import stage
 
@@ -177,12 +179,12 @@ def evaluate_student(  # noqa: PLR0913  (a stage names its inputs)
     passages, queries, qrels = (store.read(each, collection) for each in (PASSAGES, QUERIES, QRELS))
     exam = set_exam(passages, queries, qrels, options.split)
     found = store.scan(CANDIDATES, candidates) if candidates else None
-    paper = _answer(exam, config, _model(store, weights), found)
+    paper = _answer(exam, config, store, weights, found)
     run = best(paper.run, options.depth, options.drop_self)
     marks = [mark(exam, run, config.system, options.measures)]
     if isinstance(subject, StudentSubject) and subject.teacher and options.retention_depth:
         pairs = best(run, options.retention_depth)
-        again = reorder(exam, pairs, subject.teacher, _model(store, teacher_weights))
+        again = reorder(exam, pairs, _teacher(exam, subject.teacher, store, teacher_weights))
         marks.append(retained(exam, run, again.run, config.system))
         draft.note(retention_teacher=subject.teacher.name, retention_depth=options.retention_depth)
     draft.write(run, RUN)
@@ -193,20 +195,32 @@ def evaluate_student(  # noqa: PLR0913  (a stage names its inputs)
     draft.note(queries=len(exam.qids), passages=len(exam.pids))
 
 
-def _model(store: ArtifactStore, ref: ArtifactRef | None) -> Path | None:
-    return store.path(ref, "model") if ref else None
+def _teacher(
+    exam: Exam, config: AnyTeacherConfig, store: ArtifactStore, weights: ArtifactRef | None
+) -> Teacher:
+    made = (store.path(weights, "model"), weights.parts["model"]) if weights else None
+    texts = passage_texts(exam.passages, config.template)
+    return open_teacher(store.root, store.digests, config, made, exam.texts, texts)
 
 
-def _answer(exam: Exam, config: Evaluation, model: Path | None, candidates: pl.LazyFrame | None) -> Paper:
+def _answer(
+    exam: Exam,
+    config: Evaluation,
+    store: ArtifactStore,
+    weights: ArtifactRef | None,
+    candidates: pl.LazyFrame | None,
+) -> Paper:
     subject = config.subject
     match subject:
         case BaselineSubject(retriever=retriever):
             return _sit(exam, retriever.build(passage_texts(exam.passages, retriever.template)), config)
         case StudentSubject(student=student):
             texts = passage_texts(exam.passages, student.template)
-            return _sit(exam, student.load(_given(model, "weights")).retriever(texts), config)
+            folder = store.path(_given(weights, "weights"), "model")
+            return _sit(exam, student.load(folder).retriever(texts), config)
         case TeacherSubject(teacher=teacher):
-            return reorder(exam, mined(_given(candidates, "candidates"), exam), teacher, model)
+            pairs = mined(_given(candidates, "candidates"), exam)
+            return reorder(exam, pairs, _teacher(exam, teacher, store, weights))
         case RunSubject(path=path):
             return Paper(known(read_run(path), exam, path))
 

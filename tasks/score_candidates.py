@@ -2,11 +2,12 @@
 
 The key holds, for every query of the splits train and dev, generated ones included, all mined
 candidates and all known answers, mined or not. Scores are raw logits. Test queries stay out of it.
+
+Pairs whose texts the teacher has read before, in whatever run and under whatever ids, are not scored again.
 """
 
 import logging
 import time
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,16 +15,15 @@ import pyarrow as pa
 from pydantic import PositiveInt
 
 from data.artifacts import ArtifactStore
-from data.digests import FileDigests, digest_of
 from data.drafts import Draft
-from data.errors import SchemaError
-from data.identity import canonical
 from data.manifests import ArtifactRef
+from data.pair_blocks import pair_blocks
 from data.progress import meter
 from data.schemas import ANSWERS, CANDIDATES, PASSAGES, QRELS, QUERIES
-from models.retriever import Rows, Scores
+from models.retriever import Rows
 from models.settings import Settings, runtime
-from models.teacher import Teacher, TeacherConfig
+from models.stored_teacher import StoredTeacher, open_teacher
+from models.teacher import Teacher
 from models.teachers import TeacherChoice
 from models.texts import passage_texts
 from tasks.stage import stage
@@ -32,10 +32,11 @@ log = logging.getLogger("distill")
 
 
 class ScoreConfig(Settings):
-    """How scoring is divided; none of it changes a score."""
+    """How scoring is divided; none of it changes what is asked."""
 
     shard_pairs: PositiveInt = runtime(
-        200_000, "Pairs handed to the teacher at a time, to be sorted by length within."
+        200_000,
+        "Pairs scored and stored at a time, sorted by length within; all that kill -9 may cost.",
     )
 
 
@@ -64,27 +65,48 @@ def score_candidates(  # noqa: PLR0913  (a stage names its inputs)
     candidates: ArtifactRef,
     weights: ArtifactRef | None,
 ) -> None:
-    """Score all pairs and write the answers shard by shard; note the teacher's digest and its rate."""
-    asked = (collection, generated) if generated else (collection,)
-    learned = pl.col("split").is_in(["train", "dev"])
-    queries = store.scan(QUERIES, *asked).filter(learned).sort("qid").collect()
-    passages = store.read(PASSAGES, collection)
+    """Write the answers block by block; note the teacher's digest, its rate, and what was there already."""
+    queries = asked_queries(store, collection, generated)
+    passages = store.read(PASSAGES, collection).combine_chunks()
     known = known_answers(queries, store.scan(QRELS, collection))
-    pairs = pairs_to_score(queries, passages, store.scan(CANDIDATES, candidates), known)
     chosen, name = config.teacher, config.teacher.name
-    digest = teacher_digest(chosen, weights, store.digests)
-    log.info("teacher %s is %s; %d pairs to score", name, digest, pairs.height)
-    draft.note(teacher_digest=digest, pairs=pairs.height, positives=known.height, queries=queries.height)
-    folder = store.path(weights, "model") if weights else None
-    teacher = chosen.load(folder, queries["text"].to_list(), passage_texts(passages, chosen.template))
+    made = (store.path(weights, "model"), weights.parts["model"]) if weights else None
+    texts = passage_texts(passages, chosen.template)
+    teacher = open_teacher(store.root, store.digests, chosen, made, queries["text"].to_list(), texts)
+    blocks = pair_blocks(
+        store.table_path(candidates, CANDIDATES), known, queries["qid"], config.options.shard_pairs
+    )
+    query_rows, passage_rows = numbered(queries["qid"]), numbered(passages["pid"])
     started = time.perf_counter()
-    with draft.rows(ANSWERS) as writer, meter(f"scoring by {name}", "pair", pairs.height) as bar:
-        for shard in pairs.iter_slices(config.options.shard_pairs):
-            writer.write(answers(shard, queries["qid"], passages["pid"], name, teacher))
-            bar.update(shard.height)
+    with draft.rows(ANSWERS) as writer, meter(f"scoring by {name}", "pair", None) as bar:
+        for block in blocks:
+            writer.write(answers(block, query_rows, passage_rows, name, teacher))
+            bar.update(block.height)
+        pairs = writer.rows
     seconds = time.perf_counter() - started
-    draft.note(seconds=round(seconds, 2), pairs_per_s=round(pairs.height / max(seconds, 1e-9), 1))
-    draft.note(**getattr(teacher, "facts", dict[str, Any])())
+    draft.note(pairs=pairs, positives=known.height, queries=queries.height)
+    draft.note(seconds=round(seconds, 2), pairs_per_s=round(pairs / max(seconds, 1e-9), 1))
+    if isinstance(teacher, StoredTeacher):
+        log.info(
+            "teacher %s is %s: %d pairs scored, %d of %d known",
+            name,
+            teacher.digest,
+            teacher.scored,
+            teacher.reused,
+            pairs,
+        )
+        draft.note(teacher_digest=teacher.digest, scored=teacher.scored, reused=teacher.reused)
+    draft.note(**teacher.facts())
+
+
+def asked_queries(
+    store: ArtifactStore, collection: ArtifactRef, generated: ArtifactRef | None
+) -> pl.DataFrame:
+    """Queries of the splits train and dev, by qid."""
+    tables = (collection, generated) if generated else (collection,)
+    learned = pl.col("split").is_in(["train", "dev"])
+    found = store.scan(QUERIES, *tables).filter(learned).select("qid", "text", "source_pid").collect()
+    return found.sort("qid")
 
 
 def known_answers(queries: pl.DataFrame, qrels: pl.LazyFrame) -> pl.DataFrame:
@@ -94,56 +116,32 @@ def known_answers(queries: pl.DataFrame, qrels: pl.LazyFrame) -> pl.DataFrame:
     return pl.concat([judged, sources]).join(queries.select("qid"), on="qid").unique()
 
 
-def pairs_to_score(
-    queries: pl.DataFrame, passages: pa.Table, candidates: pl.LazyFrame, known: pl.DataFrame
-) -> pl.DataFrame:
-    """The union of candidates and known answers of ``queries``, as rows of both tables, in their order.
+def numbered(ids: pl.Series | pa.ChunkedArray) -> pl.DataFrame:
+    """Identifiers and the rows at which they stand (columns id, row).
 
-    Numbers instead of names: a hundred million pairs are then less than a gigabyte.
+    >>> numbered(pl.Series(["a", "b"])).rows()
+    [('a', 0), ('b', 1)]
     """
-    pids = pl.Series("pid", passages["pid"].to_pylist(), dtype=pl.String)
-    query_rows = queries.select("qid").with_row_index("query_row").lazy()
-    passage_rows = pl.DataFrame([pids]).with_row_index("passage_row").lazy()
-    # One after the other, then together: what is joined is then two numbers a pair.
-    found = [
-        part.join(query_rows, on="qid")
-        .join(passage_rows, on="pid")
-        .select("query_row", "passage_row")
-        .collect()
-        for part in (candidates, known.lazy())
-    ]
-    return pl.concat(found).unique().sort("query_row", "passage_row")
+    named = pl.Series("id", ids, dtype=pl.String)
+    return pl.DataFrame([named, pl.Series("row", np.arange(len(named)), dtype=pl.Int64)])
 
 
 def answers(
-    pairs: pl.DataFrame, qids: pl.Series, pids: pa.ChunkedArray, name: str, teacher: Teacher
+    pairs: pl.DataFrame, query_rows: pl.DataFrame, passage_rows: pl.DataFrame, name: str, teacher: Teacher
 ) -> pa.Table:
     """Score ``pairs`` (table ``answers``).
 
-    Raises:
-        SchemaError: a score is NaN or infinite; the message names its pair.
+    Args:
+        pairs: columns qid and pid.
+        query_rows: where the teacher has the text of each query (columns id, row).
+        passage_rows: the same for passages.
+        name: of the teacher.
+        teacher: is asked.
     """
-    query_rows: Rows = pairs["query_row"].to_numpy().astype(np.int64)
-    passage_rows: Rows = pairs["passage_row"].to_numpy().astype(np.int64)
-    scores = teacher.score(query_rows, passage_rows)
-    named = qids.gather(query_rows).to_arrow().cast(pa.string()), pids.take(pa.array(passage_rows))
-    _refuse_wild(scores, *named, name)
-    teachers = pa.array([name]).take(pa.array(np.zeros(len(scores), dtype=np.int64)))
-    return pa.table([*named, teachers, scores], schema=ANSWERS.columns)
-
-
-def _refuse_wild(scores: Scores, qids: pa.Array, pids: pa.ChunkedArray, name: str) -> None:
-    wild = np.flatnonzero(~np.isfinite(scores))
-    if wild.size:
-        first = int(wild[0])
-        msg = (
-            f"teacher {name}: found {scores[first]} for the pair ({qids[first]}, {pids[first]}) and "
-            f'{wild.size - 1} more scores that are no numbers; expected logits. Try precision = "float32".'
-        )
-        raise SchemaError(msg)
-
-
-def teacher_digest(config: TeacherConfig, weights: ArtifactRef | None, digests: FileDigests) -> str:
-    """What a teacher is: weights, tokenizer, precision, length and template; not what it is called."""
-    settings = {key: value for key, value in canonical(config, digests).items() if key != "name"}
-    return digest_of({"teacher": settings, "weights": weights.parts["model"] if weights else None}, 32)
+    placed = pairs.join(query_rows, left_on="qid", right_on="id", maintain_order="left")
+    placed = placed.join(passage_rows, left_on="pid", right_on="id", suffix="_passage", maintain_order="left")
+    rows: list[Rows] = [placed[column].to_numpy().astype(np.int64) for column in ("row", "row_passage")]
+    scored = placed.select(
+        "qid", "pid", teacher=pl.lit(name), score=pl.Series(teacher.score(*rows), dtype=pl.Float32)
+    )
+    return scored.to_arrow().cast(ANSWERS.columns)

@@ -7,7 +7,7 @@ faster depends on processor, model and length, so it is measured once, on the te
 
 import logging
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -51,6 +51,14 @@ class Inference:
     def facts(self) -> dict[str, str]:
         """How it runs: precision, engine, attention."""
         return {"precision": self.precision, "engine": self.engine.name, "attention": self.attention}
+
+    def work_as(self, facts: Mapping[str, str]) -> None:
+        """Use the attention that ``facts`` of an earlier process name, instead of measuring again."""
+        attention = facts.get("attention", "")
+        if facts.get("engine") == self.engine.name and attention in self.engine.attentions:
+            self.attention = attention
+            self.engine.attend_by(attention)
+            self._measured = True
 
     def run(
         self,

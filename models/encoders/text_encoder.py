@@ -1,6 +1,6 @@
 """Texts in, vectors out: a sentence-transformers model, run fast."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -117,6 +117,11 @@ class TextEncoder:
         if self._inference is None:
             return {"precision": "float32", "engine": "sentence-transformers"}
         return self._inference.facts()
+
+    def work_as(self, facts: Mapping[str, str]) -> None:
+        """Encode as ``facts`` of an earlier process say."""
+        if self._inference is not None:
+            self._inference.work_as(facts)
 
     @cached_property
     def _inference(self) -> "Inference | None":

@@ -3,7 +3,7 @@
 It answers how much of a student comes from its teacher's knowledge and how much from the lists.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +22,11 @@ class Bm25TeacherConfig(TeacherConfig):
 
     kind: Literal["bm25"] = "bm25"
     retriever: Bm25Config = Bm25Config()
+
+    @property
+    def is_stored(self) -> bool:
+        """No: how rare a word is depends on all passages, and scoring is as fast as looking up."""
+        return False
 
     def load(self, weights: Path | None, queries: Sequence[str], passages: Sequence[str]) -> "Bm25Teacher":
         """Index the passages."""
@@ -49,3 +54,6 @@ class Bm25Teacher:
     def facts(self) -> dict[str, str]:
         """Which variant, with which parameters."""
         return {"description": self.retriever.description}
+
+    def work_as(self, facts: Mapping[str, str]) -> None:
+        """Nothing was chosen by measuring."""

@@ -7,7 +7,7 @@ Source: Nogueira and Cho 2019, https://arxiv.org/abs/1901.04085
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -42,6 +42,11 @@ class CrossEncoderConfig(TeacherConfig):
     def is_trained(self) -> bool:
         """Whether its weights are made here."""
         return self.training is not None
+
+    @property
+    def scored_by(self) -> tuple[str, ...]:
+        """Not what trains it."""
+        return ("models.encoders.inference",)
 
     def load(
         self, weights: Path | None, queries: Sequence[str], passages: Sequence[str]
@@ -86,6 +91,10 @@ class CrossEncoderTeacher:
     def facts(self) -> dict[str, str]:
         """How pairs were scored: precision, engine, attention."""
         return self.inference.facts()
+
+    def work_as(self, facts: Mapping[str, str]) -> None:
+        """Use the attention that was measured to be faster before."""
+        self.inference.work_as(facts)
 
 
 def check_head(folder: Path) -> None:

@@ -5,7 +5,7 @@
 with vectors as the model makes them: of unit length where it normalises, so that the score is a cosine.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from models.encoders.text_encoder import TextEncoder
 
 PAIRS_AT_ONCE = 65_536
+NEIGHBOURS = 256
 
 
 class DualEncoderConfig(TeacherConfig):
@@ -27,6 +28,11 @@ class DualEncoderConfig(TeacherConfig):
 
     kind: Literal["dual_encoder"] = "dual_encoder"
     encoder: EncoderConfig = EncoderConfig()
+
+    @property
+    def scored_by(self) -> tuple[str, ...]:
+        """What encodes."""
+        return ("models.encoders.text_encoder",)
 
     def load(
         self, weights: Path | None, queries: Sequence[str], passages: Sequence[str]
@@ -62,9 +68,17 @@ class DualEncoderTeacher:
         """How texts were encoded."""
         return self.encoder.facts()
 
+    def work_as(self, facts: Mapping[str, str]) -> None:
+        """Use the attention that was measured to be faster before."""
+        self.encoder.work_as(facts)
+
 
 class LazyVectors:
-    """Vectors of texts, each made once. Memory that no vector was written to is not taken."""
+    """Vectors of texts, each made once. Memory that no vector was written to is not taken.
+
+    Neighbours are encoded together, so that the last digits of a vector, which depend on its batch, do not
+    depend on which pairs were asked about before.
+    """
 
     def __init__(self, texts: Sequence[str], encode: Callable[[Sequence[str]], Vectors], width: int) -> None:
         self.texts = texts
@@ -74,9 +88,8 @@ class LazyVectors:
 
     def of(self, rows: Rows) -> Vectors:
         """Vectors of all texts, [text, width], of which those in ``rows`` are made."""
-        missing = np.unique(rows[~self._made[rows]])
-        if missing.size:
-            chosen: list[int] = missing.tolist()
-            self._vectors[missing] = self._encode([self.texts[row] for row in chosen])
-            self._made[missing] = True
+        for group in np.unique(rows[~self._made[rows]] // NEIGHBOURS).tolist():
+            some = slice(group * NEIGHBOURS, min((group + 1) * NEIGHBOURS, len(self.texts)))
+            self._vectors[some] = self._encode(self.texts[some])
+            self._made[some] = True
         return self._vectors

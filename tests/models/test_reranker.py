@@ -19,6 +19,12 @@ class Table:
     def score(self, query_rows, passage_rows):
         return self.logits[query_rows, passage_rows]
 
+    def facts(self):
+        return {}
+
+    def work_as(self, facts):
+        pass
+
 
 def pairs(*rows):
     return pa.table({"qid": [qid for qid, _ in rows], "pid": [pid for _, pid in rows]})

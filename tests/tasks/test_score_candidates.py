@@ -1,15 +1,17 @@
+import shutil
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
 
-from data.errors import SchemaError
-from data.identity import canonical
 from data.schemas import ANSWERS, CANDIDATES, PASSAGES, QRELS, QUERIES
 from data.tables import check, from_rows
+from models.encoders.text_encoder import EncoderConfig
 from models.teachers.bm25 import Bm25TeacherConfig
+from models.teachers.dual_encoder import DualEncoderConfig
 from tasks import score_candidates as scoring
-from tasks.score_candidates import Score, ScoreConfig, answers, known_answers, pairs_to_score, teacher_digest
+from tasks.score_candidates import Score, ScoreConfig, answers, known_answers, numbered
 from tasks.stage import Stage
 
 TWO = {
@@ -30,37 +32,29 @@ TWO = {
 }
 
 
-def frame(name):
-    return pl.DataFrame(TWO[name]).lazy()
-
-
-def named(pairs):
-    qids, pids = (TWO[name].column(0).to_pylist() for name in ("queries", "passages"))
-    return [(qids[q], pids[p]) for q, p in pairs.iter_rows()]
-
-
-def test_the_key_holds_candidates_and_known_answers_once_each_and_nothing_of_other_queries():
-    queries = pl.DataFrame(TWO["queries"])
-    known = known_answers(queries, frame("qrels"))
-    pairs = pairs_to_score(queries, TWO["passages"], frame("candidates"), known)
-    # g-p3-1: its source. q1: what was mined, twice, and its answer, which was not. q2: its answer.
-    assert named(pairs) == [("g-p3-1", "p3"), ("q1", "p0"), ("q1", "p2"), ("q2", "p1")]
+def test_known_answers_are_judged_or_sources_and_nothing_of_other_queries():
+    known = known_answers(pl.DataFrame(TWO["queries"]), pl.DataFrame(TWO["qrels"]).lazy())
+    # g-p3-1: its source. q1: judged above 0. q2: the same. q9 is not asked.
+    assert sorted(known.rows()) == [("g-p3-1", "p3"), ("q1", "p2"), ("q2", "p1")]
 
 
 class Product:
-    """Scores a pair by its rows; notes in which portions it was asked."""
-
-    def __init__(self):
-        self.portions = []
+    """Scores a pair by its rows."""
 
     def score(self, query_rows, passage_rows):
-        self.portions.append(len(query_rows))
         return (10 * query_rows + passage_rows).astype(np.float32)
+
+    def facts(self):
+        return {}
+
+    def work_as(self, facts):
+        pass
 
 
 def test_answers_keep_their_contract():
-    pairs = pl.DataFrame({"query_row": [0, 1, 1], "passage_row": [3, 0, 2]})
-    table = answers(pairs, pl.Series(["a", "b"]), pa.chunked_array([["w", "x", "y", "z"]]), "t", Product())
+    pairs = pl.DataFrame({"qid": ["a", "b", "b"], "pid": ["z", "w", "y"]})
+    places = numbered(pl.Series(["a", "b"])), numbered(pl.Series(["w", "x", "y", "z"]))
+    table = answers(pairs, *places, "t", Product())
     check(table, ANSWERS)
     assert [tuple(row.values()) for row in table.to_pylist()] == [
         ("a", "z", "t", 3.0),
@@ -69,53 +63,110 @@ def test_answers_keep_their_contract():
     ]
 
 
-@pytest.mark.parametrize("wild", [np.nan, np.inf])
-def test_a_score_that_is_no_number_is_refused_with_its_pair(wild):
-    class Wild:
-        def score(self, query_rows, passage_rows):
-            return np.float32([1.0, wild])
-
-    pairs = pl.DataFrame({"query_row": [0, 1], "passage_row": [0, 0]})
-    with pytest.raises(
-        SchemaError, match=r"teacher t: found (nan|inf) for the pair \(b, w\) and 0 more scores"
-    ):
-        answers(pairs, pl.Series(["a", "b"]), pa.chunked_array([["w"]]), "t", Wild())
-
-
-def collection(store):
+def collection(store, tables=TWO):
     def body(draft, _store, _config):
         for schema in (PASSAGES, QRELS):
-            draft.write(TWO[schema.name], schema)
-        draft.write(TWO["queries"].slice(1), QUERIES)
+            draft.write(tables[schema.name], schema)
+        draft.write(tables["queries"].slice(1), QUERIES)
 
-    return Stage(name="ingest", module="tasks.stage", body=body).run(store, ScoreConfig(), {})
+    return Stage(name="ingest", module="tasks.stage", body=body).run(store, ScoreConfig(), {}, force=True)
 
 
-def mined(store):
+def mined(store, tables=TWO):
     def body(draft, _store, _config):
-        draft.write(TWO["candidates"], CANDIDATES)
+        draft.write(tables["candidates"], CANDIDATES)
 
-    return Stage(name="mine_candidates", module="tasks.stage", body=body).run(store, ScoreConfig(), {})
+    return Stage(name="mine_candidates", module="tasks.stage", body=body).run(
+        store, ScoreConfig(), {}, force=True
+    )
 
 
-def run(store, shard_pairs):
-    config = Score(teacher=Bm25TeacherConfig(name="lexical"), options=ScoreConfig(shard_pairs=shard_pairs))
-    inputs = {"collection": collection(store), "generated": None, "candidates": mined(store), "weights": None}
+def run(store, config, tables=TWO):
+    inputs = {
+        "collection": collection(store, tables),
+        "generated": None,
+        "candidates": mined(store, tables),
+        "weights": None,
+    }
     return scoring.score_candidates.run(store, config, inputs, force=True)
 
 
-def test_shards_of_any_size_give_the_same_key_and_the_same_address(store):
-    refs = [run(store, shard_pairs) for shard_pairs in (1, 2, 100)]
+@pytest.fixture
+def encoder(tiny_backbone):
+    return DualEncoderConfig(name="tiny", encoder=EncoderConfig(model=str(tiny_backbone)))
+
+
+def renamed(tables):
+    """Give every id another name, in another order."""
+    columns = {
+        name: [
+            pa.array([each and f"{99 - int(each[-1])}{each}" for each in table[column].to_pylist()])
+            if column in ("qid", "pid", "source_pid")
+            else table[column]
+            for column in table.column_names
+        ]
+        for name, table in tables.items()
+    }
+    return {name: pa.table(columns[name], schema=tables[name].schema) for name in tables}
+
+
+def test_blocks_of_any_size_give_the_same_key_and_the_same_address(store):
+    teacher = Bm25TeacherConfig(name="lexical")
+    refs = [run(store, Score(teacher=teacher, options=ScoreConfig(shard_pairs=n))) for n in (1, 2, 100)]
     assert len({(ref.key, ref.parts["answers.parquet"]) for ref in refs}) == 1
     assert store.read(ANSWERS, refs[0]).num_rows == 3
     facts = store.facts(refs[0])
     assert (facts["pairs"], facts["queries"]) == (3, 2)
-    assert len(facts["teacher_digest"]) == 32
 
 
-def test_a_teacher_is_what_it_is_not_what_it_is_called(digests):
-    one, same = (Bm25TeacherConfig(name=name) for name in ("a", "b"))
-    other = Bm25TeacherConfig(name="a", template="{text}")
-    assert teacher_digest(one, None, digests) == teacher_digest(same, None, digests)
-    assert teacher_digest(one, None, digests) != teacher_digest(other, None, digests)
-    assert canonical(one, digests)["name"] == "a"
+def test_nothing_is_scored_again_when_the_key_is_lost_or_ids_are_renamed(store, encoder):
+    first = run(store, Score(teacher=encoder))
+    assert (store.facts(first)["scored"], store.facts(first)["reused"]) == (3, 0)
+    assert len(store.facts(first)["teacher_digest"]) == 32
+    again = run(store, Score(teacher=encoder))
+    assert (store.facts(again)["scored"], store.facts(again)["reused"]) == (0, 3)
+    assert again.parts == first.parts
+    others = run(store, Score(teacher=encoder.model_copy(update={"name": "other"})), renamed(TWO))
+    assert (store.facts(others)["scored"], store.facts(others)["reused"]) == (0, 3)
+
+
+def test_an_edited_passage_is_scored_again_and_no_other(store, encoder):
+    before = store.read(ANSWERS, run(store, Score(teacher=encoder))).to_pylist()
+    texts = ["text 0", "text 1", "text text text text text", "text 3"]
+    edited = {**TWO, "passages": TWO["passages"].set_column(2, PASSAGES.columns.field("text"), [texts])}
+    ref = run(store, Score(teacher=encoder), edited)
+    after = store.read(ANSWERS, ref).to_pylist()
+    assert (store.facts(ref)["scored"], store.facts(ref)["reused"]) == (1, 2)
+    changed = [new["pid"] for old, new in zip(before, after, strict=True) if old != new]
+    assert changed == ["p2"]
+
+
+MANY = {
+    **TWO,
+    "queries": from_rows([(f"q{n}", "rain " * n, "human", None, "train") for n in range(9)], QUERIES),
+    "candidates": from_rows(
+        [(f"q{n}", f"p{m}", "bm25", 1, 1.0) for n in range(9) for m in range(4)], CANDIDATES
+    ),
+}
+
+
+def test_what_was_stored_before_a_crash_gives_the_same_bytes(store, encoder, monkeypatch):
+    config = Score(teacher=encoder, options=ScoreConfig(shard_pairs=8))
+    whole = run(store, config, MANY)
+    shutil.rmtree(store.root / "scores")
+    calls = []
+    original = scoring.answers
+
+    def crash(*given):
+        calls.append(given)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return original(*given)
+
+    monkeypatch.setattr(scoring, "answers", crash)
+    with pytest.raises(KeyboardInterrupt):
+        run(store, config, MANY)
+    monkeypatch.setattr(scoring, "answers", original)
+    resumed = run(store, config, MANY)
+    assert store.facts(resumed)["reused"] == sum(call[0].height for call in calls[:2]) >= 16
+    assert resumed.parts == whole.parts

@@ -3,6 +3,7 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from models.encoders.text_encoder import EncoderConfig
+from models.teachers import dual_encoder
 from models.teachers.dual_encoder import DualEncoderConfig, DualEncoderTeacher, LazyVectors
 from models.texts import passage_texts
 
@@ -22,6 +23,11 @@ class Counting:
     encode_passages = encode_queries
 
 
+@pytest.fixture(autouse=True)
+def _two_neighbours(monkeypatch):
+    monkeypatch.setattr(dual_encoder, "NEIGHBOURS", 2)
+
+
 def test_each_text_is_encoded_once_however_often_it_is_asked_for():
     encoder = Counting()
     teacher = DualEncoderTeacher(encoder, ["a", "bb"], ["ccc", "dddd", "never"])
@@ -33,8 +39,20 @@ def test_each_text_is_encoded_once_however_often_it_is_asked_for():
 
 def test_vectors_that_nobody_asked_for_are_not_made():
     encoder = Counting()
-    LazyVectors(["a", "bb"], encoder.encode_queries, 1).of(np.array([1, 1]))
-    assert encoder.asked == ["bb"]
+    LazyVectors(["a", "bb", "c", "d", "e"], encoder.encode_queries, 1).of(np.array([3, 3]))
+    assert encoder.asked == ["c", "d"]  # neighbours
+
+
+def test_a_vector_does_not_depend_on_what_was_asked_before():
+    batches = []
+
+    def encode(texts):
+        batches.append(texts)
+        return np.float32([[len(texts)]] * len(texts))
+
+    for asked in ([0, 4], [4], [1, 2], [0]):
+        LazyVectors(["a", "bb", "c", "d", "e"], encode, 1).of(np.array(asked))
+    assert {tuple(batch) for batch in batches} == {("a", "bb"), ("c", "d"), ("e",)}
 
 
 @pytest.mark.reference

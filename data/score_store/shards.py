@@ -1,0 +1,204 @@
+"""What one teacher scored: shards of Parquet that are only ever added, and a manifest that names them.
+
+    <folder>/manifest.json     the shards that exist; replaced whole, after a shard is on the disk
+    <folder>/<digest>.parquet  query, passage (hashes of texts), score; sorted, named by its content
+    <folder>/.lock             held while the manifest is replaced; dies with its holder
+    <folder>/.claims/          pairs that a running process is about to score
+
+A shard that the manifest does not name does not exist: kill -9 costs the shard in flight. A shard that is not
+what the manifest says is forgotten, and its pairs alone are scored again.
+"""
+
+import base64
+import fcntl
+import hashlib
+import logging
+import os
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from data.digests import FileDigests
+from data.score_store.pairs import PAIR, SCORES, prefixes, to_shard
+
+log = logging.getLogger("distill")
+MANIFEST = "manifest.json"
+# Where a shard keeps the prefixes of its queries, so that a look-up opens only shards that may help.
+INDEX = b"queries"
+
+
+class Shard(BaseModel):
+    """One file of scores."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    rows: int
+    size_bytes: int
+    sha256: str
+
+
+class ShardManifest(BaseModel):
+    """What ``manifest.json`` holds. ``teacher`` is for readers; ``how`` is how its scores were computed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    teacher: dict[str, object] = {}
+    how: dict[str, str] = {}
+    seconds: float = 0.0  # that the teacher took for all of it
+    shards: tuple[Shard, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Rows of all shards; a pair that two processes scored by accident would count twice."""
+        return sum(shard.rows for shard in self.shards)
+
+    @property
+    def pairs_per_s(self) -> float | None:
+        """The teacher's rate so far; None if it was never asked."""
+        return self.rows / self.seconds if self.seconds else None
+
+
+class ScoreShards:
+    """The scores of one teacher."""
+
+    def __init__(self, folder: Path, digests: FileDigests) -> None:
+        self.folder = folder
+        self.digests = digests
+        self._indices: dict[str, npt.NDArray[np.uint64]] = {}
+        self._held = False
+
+    def manifest(self) -> ShardManifest:
+        """Read what is stored; nothing if the file is missing or broken."""
+        try:
+            return ShardManifest.model_validate_json((self.folder / MANIFEST).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return ShardManifest()
+
+    @contextmanager
+    def locked(self) -> Generator[None]:
+        """Hold the kernel's lock on this teacher's manifest; who holds it already may hold it again."""
+        if self._held:
+            yield
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._held = True
+            yield
+        finally:
+            self._held = False
+            os.close(descriptor)
+
+    def look_up(self, pairs: pl.DataFrame, known: Sequence[str] = ()) -> pl.DataFrame:
+        """Give the rows (query, passage, score) of those ``pairs`` that are stored.
+
+        Args:
+            pairs: columns query and passage; at most a few hundred thousand rows.
+            known: names of shards that need not be opened again.
+        """
+        wanted = prefixes(pairs["query"].unique().to_list())
+        found = [pl.DataFrame(SCORES.empty_table())]
+        opened = set(known)
+        while waiting := [shard for shard in self.manifest().shards if shard.name not in opened]:
+            # One at a time: another process may merge shards meanwhile, and then the manifest names others.
+            shard = waiting[0]
+            opened.add(shard.name)
+            table = self._open(shard, wanted)
+            if table is not None:
+                found.append(pl.DataFrame(table).join(pairs, on=PAIR, how="semi"))
+        return pl.concat(found).unique(PAIR, keep="any")
+
+    def _open(self, shard: Shard, wanted: npt.NDArray[np.uint64]) -> pa.Table | None:
+        """Read a shard; None if no query of it is wanted, or if it is damaged."""
+        path = self.folder / shard.name
+        if self.damage(shard):
+            if shard in self.manifest().shards:
+                log.warning("%s is damaged; its %d pairs will be scored again", path, shard.rows)
+                self.forget([shard.name])
+            return None
+        if shard.name not in self._indices:
+            stored = pq.read_metadata(path).metadata[INDEX]
+            self._indices[shard.name] = np.frombuffer(base64.b64decode(stored), dtype=np.uint64)
+        if not np.isin(wanted, self._indices[shard.name], assume_unique=True).any():
+            return None
+        return pq.read_table(path).replace_schema_metadata(None)
+
+    def damage(self, shard: Shard) -> str:
+        """Say what is wrong with a shard's file; empty if it has the bytes that were written."""
+        path = self.folder / shard.name
+        if not path.is_file() or path.stat().st_size != shard.size_bytes:
+            return f"{path} is missing or truncated"
+        return (
+            "" if self.digests.sha256(path) == shard.sha256 else f"{path} has other bytes than were written"
+        )
+
+    def write(self, pairs: pl.DataFrame) -> Shard:
+        """Put rows (query, passage, score) on the disk; they exist once the manifest names their shard."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        table = to_shard(pairs)
+        index = prefixes(table["query"].unique().to_pylist())
+        metadata = {INDEX: base64.b64encode(index.tobytes())}
+        scratch = self.folder / f".{os.getpid()}-{os.urandom(4).hex()}.parquet"
+        pq.write_table(table.replace_schema_metadata(metadata), scratch, compression="zstd")
+        with scratch.open("rb") as file:
+            sha = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        place = self.folder / f"{sha[:20]}.parquet"
+        scratch.replace(place)
+        self.digests.remember(place, sha)
+        return Shard(name=place.name, rows=table.num_rows, size_bytes=place.stat().st_size, sha256=sha)
+
+    def add(
+        self, shard: Shard, teacher: Mapping[str, object], how: Mapping[str, str], seconds: float
+    ) -> None:
+        """Let a written shard exist.
+
+        Args:
+            shard: what ``write`` gave.
+            teacher: what the teacher is, for readers.
+            how: how it computed the scores.
+            seconds: that it took for them.
+        """
+        with self.locked():
+            found = self.manifest()
+            shards = {each.name: each for each in (*found.shards, shard)}
+            self.replace(
+                ShardManifest(
+                    teacher=dict(teacher),
+                    how=dict(how),
+                    seconds=found.seconds + seconds,
+                    shards=tuple(shards.values()),
+                )
+            )
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Remove shards: first their names, then their files."""
+        with self.locked():
+            found = self.manifest()
+            kept = tuple(shard for shard in found.shards if shard.name not in names)
+            self.replace(found.model_copy(update={"shards": kept}))
+        for name in names:
+            (self.folder / name).unlink(missing_ok=True)
+
+    def replace(self, manifest: ShardManifest) -> None:
+        """Write the manifest whole: a scratch file, to the disk, to its place. The caller holds the lock."""
+        scratch = self.folder / f".{MANIFEST}.{os.getpid()}"
+        with scratch.open("wb") as file:
+            file.write(manifest.model_dump_json(indent=1).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(self.folder / MANIFEST)
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
