@@ -9,6 +9,7 @@
   - ArtifactError
     - ArtifactMissing      nothing complete lies where the reference points
     - ArtifactDamaged      something lies there, but not what the manifest says
+  - GateFailed             a teacher fell short of the gate's limits: exit code 3
   - StageFailed            a stage stopped; its cause follows it
 
 Messages say what was found, what was expected, and what to do next.
@@ -56,6 +57,10 @@ class ArtifactMissing(ArtifactError):  # noqa: N818
 
 class ArtifactDamaged(ArtifactError):  # noqa: N818
     """Something lies there, but not what the manifest says."""
+
+
+class GateFailed(PipelineError):  # noqa: N818
+    """A teacher fell short of the gate; the message says which numbers."""
 
 
 class StageFailed(PipelineError):  # noqa: N818

@@ -44,6 +44,18 @@ CANDIDATES = _table(
     score=pa.float32(),
 )
 ANSWERS = _table("answers", ("qid", "pid", "teacher"), qid=TEXT, pid=TEXT, teacher=TEXT, score=pa.float32())
+# One row per check of a teacher; value is null where it could not be made, and the note says why.
+GATE = _table(
+    "gate",
+    ("teacher", "check"),
+    ("value", "limit"),
+    teacher=TEXT,
+    check=TEXT,
+    value=pa.float64(),
+    limit=pa.float64(),
+    verdict=TEXT,
+    note=TEXT,
+)
 CLUSTERS = _table("clusters", ("pid",), pid=TEXT, path=pa.list_(pa.field("item", pa.int16(), nullable=False)))
 # One row per (level, measure): sizes, depth, balance, empty and collided clusters.
 CLUSTER_HEALTH = _table(
@@ -97,6 +109,7 @@ TABLES: dict[str, TableSchema] = {
         QRELS,
         CANDIDATES,
         ANSWERS,
+        GATE,
         CLUSTERS,
         CLUSTER_HEALTH,
         CURVE,

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from data.errors import ConfigError
 from data.sources import SourceChoice
+from models.gate.limits import GateConfig
 from models.retrievers import AnyRetrieverConfig, RetrieverChoice
 from models.settings import Settings
 from models.students import AnyStudentConfig, StudentChoice
@@ -40,6 +41,7 @@ class PipelineConfig(Settings):
     mine: MineConfig = MineConfig()
     teachers: tuple[TeacherChoice, ...] = Field(min_length=1)
     score: ScoreConfig = ScoreConfig()
+    gate: GateConfig = GateConfig()
     embed: EmbedConfig = EmbedConfig()
     cluster: ClusterConfig = ClusterConfig()
     students: tuple[StudentChoice, ...] = ()

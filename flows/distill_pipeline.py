@@ -12,6 +12,7 @@ from data.manifests import ArtifactRef
 from flows.config import PipelineConfig
 from models.student import Need
 from models.students import AnyStudentConfig
+from tasks.check_teacher import CheckTeacher, check_teacher
 from tasks.cluster_passages import cluster_passages
 from tasks.embed_passages import embed_passages
 from tasks.evaluate_student import (
@@ -37,6 +38,7 @@ STAGES: tuple[Stage, ...] = (
     mine_candidates,
     train_teacher,
     score_candidates,
+    check_teacher,
     embed_passages,
     cluster_passages,
     train_student,
@@ -58,6 +60,7 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
     collection = run(ingest, Ingest(source=config.source, options=config.ingest))
     generated = run(generate_queries, config.generate, collection=collection)
     candidates = run(mine_candidates, config.mine, collection=collection, generated=generated)
+    lenient = config.gate.model_copy(update={"on_failure": "warn"})
     weights: dict[str, ArtifactRef | None] = {}
     answers: dict[str, ArtifactRef] = {}
     for teacher in config.teachers:
@@ -81,6 +84,22 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
             candidates=candidates,
             weights=weights[teacher.name],
         )
+    taught_by = {config.teacher_of(student).name for student in config.students}
+    gates = [
+        run(
+            check_teacher,
+            # A teacher that no student learns from is there to be compared with: it may fall short.
+            CheckTeacher(teacher=teacher, options=config.gate if teacher.name in taught_by else lenient),
+            teacher.name,
+            collection=collection,
+            generated=generated,
+            candidates=candidates,
+            answers=answers[teacher.name],
+            others=tuple(ref for name, ref in answers.items() if name != teacher.name),
+            weights=weights[teacher.name],
+        )
+        for teacher in config.teachers
+    ]
     embeddings = run(embed_passages, config.embed, collection=collection)
     clusters = run(cluster_passages, config.cluster, embeddings=embeddings)
 
@@ -133,6 +152,7 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
         generated=generated,
         candidates=candidates,
         answers=tuple(answers.values()),
+        gates=tuple(gates),
         clusters=clusters,
         trained=tuple(trained),
         evaluations=tuple(evaluations),

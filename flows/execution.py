@@ -10,13 +10,16 @@ from typing import Literal
 from pydantic import BaseModel
 
 from data.artifacts import ArtifactStore
-from data.errors import InputError, StageFailed
+from data.errors import GateFailed, InputError, StageFailed
 from data.manifests import ArtifactRef
+from data.schemas import GATE
 from flows.config import PipelineConfig
 from flows.distill_pipeline import STAGES, distill_pipeline
 from flows.planning import Choice, refs_of
 from flows.records import RecordRow, RunRecord, read_record, write_record
+from models.gate.verdicts import verdict_message
 from models.weights import fetch_all
+from tasks.check_teacher import CheckTeacher
 from tasks.ingest import Ingest, ingest
 from tasks.stage import Input, Stage
 from tasks.write_report import ProvenanceRow, Report, write_report
@@ -60,7 +63,21 @@ class Execution:
             raise StageFailed(msg) from error
         ran = not there or self.choice.forces(stage) or key in self.made
         self._note(ref, "ran" if ran else "reused", time.perf_counter() - started)
+        if isinstance(config, CheckTeacher):
+            self._pass_gate(config, ref)
         return ref
+
+    def _pass_gate(self, config: CheckTeacher, ref: ArtifactRef) -> None:
+        """Go on only if the teacher is fit to teach.
+
+        Raises:
+            GateFailed: it fell short, and the configuration does not say to go on nevertheless.
+        """
+        message = verdict_message(self.store.read(GATE, ref).to_pylist())
+        if message and config.options.on_failure == "stop":
+            raise GateFailed(message)
+        if message:
+            log.warning(message)
 
     def _note(self, ref: ArtifactRef, status: Literal["ran", "reused"], seconds: float) -> None:
         self.rows.append(RecordRow(ref.stage, ref.of, ref.key))

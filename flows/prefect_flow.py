@@ -21,6 +21,7 @@ StageName = Literal[
     "mine_candidates",
     "train_teacher",
     "score_candidates",
+    "check_teacher",
     "embed_passages",
     "cluster_passages",
     "train_student",

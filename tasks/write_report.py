@@ -13,7 +13,7 @@ from pydantic import Field
 from data.artifacts import ArtifactStore
 from data.drafts import Draft
 from data.manifests import ArtifactRef
-from data.schemas import ANSWERS, CLUSTER_HEALTH, COSTS, CURVE, METRICS, QRELS, QUERIES, SIGNIFICANCE
+from data.schemas import ANSWERS, CLUSTER_HEALTH, COSTS, CURVE, GATE, METRICS, QRELS, QUERIES, SIGNIFICANCE
 from data.tables import from_rows
 from models.metrics import MeasureName
 from models.reporting import html, markdown
@@ -64,6 +64,7 @@ def write_report(  # noqa: PLR0913  (a stage names its inputs)
     generated: ArtifactRef | None,
     candidates: ArtifactRef,
     answers: tuple[ArtifactRef, ...],
+    gates: tuple[ArtifactRef, ...],
     clusters: ArtifactRef | None,
     trained: tuple[ArtifactRef, ...],
     evaluations: tuple[ArtifactRef, ...],
@@ -82,6 +83,7 @@ def write_report(  # noqa: PLR0913  (a stage names its inputs)
         board=board,
         distributions=[distribution(store.scan(ANSWERS, ref), positives, ref.of) for ref in answers],
         panels=panels({_student_and_seed(ref.of): store.read(CURVE, ref) for ref in trained}),
+        gate=store.read(GATE, *gates),
         health=store.read(CLUSTER_HEALTH, *([clusters] if clusters else [])),
         facts=noted(store, (collection, generated, candidates, *answers, clusters)),
         provenance=config.provenance,

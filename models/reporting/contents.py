@@ -62,6 +62,7 @@ class Contents:
     board: Leaderboard
     distributions: Sequence[Distribution]
     panels: Sequence[Panel]
+    gate: pa.Table
     health: pa.Table
     facts: Mapping[str, Mapping[str, object]]
     provenance: Sequence[ProvenanceRow]

@@ -4,7 +4,7 @@ from models.metrics import RETENTION
 from models.reporting import figures, findings, wording
 from models.reporting.contents import Contents
 from models.reporting.leaderboard import Leaderboard
-from models.reporting.rows import cost_rows, health_rows, provenance_rows
+from models.reporting.rows import cost_rows, gate_rows, health_rows, provenance_rows
 from models.reporting.style import CSS
 
 TEMPLATE = """\
@@ -30,7 +30,8 @@ TEMPLATE = """\
 <div class="card"><b>{{ value }}</b><span>{{ name }}</span></div>{% endfor %}
 </div>{% endif %}
 <nav><a href="#leaderboard">Leaderboard</a><a href="#latency">Quality and latency</a>
-<a href="#significance">Significance</a><a href="#answers">Answer key</a><a href="#training">Training</a>
+<a href="#significance">Significance</a><a href="#answers">Answer key</a><a href="#gate">Teacher gate</a>
+<a href="#training">Training</a>
 <a href="#clusters">Clusters</a><a href="#stages">Stages</a><a href="#methods">Methods</a>
 <a href="#provenance">Provenance</a></nav>
 </header>
@@ -72,6 +73,9 @@ TEMPLATE = """\
 {{ "%.1f" | format(100 * scores.separation) }} % of pairs; medians {{ "%.2f" | format(scores.medians[0]) }}
 and {{ "%.2f" | format(scores.medians[1]) }}</span></figcaption>{{ drawn }}</figure>{% endfor %}
 </div>
+
+<h2 id="gate">Teacher gate</h2>
+{% if gate | length > 1 %}{{ table(gate, "words") }}{% else %}<p>No teacher was checked.</p>{% endif %}
 
 <h2 id="training">Training</h2>
 {% if curves %}<p class="note">One line per seed. Each panel has its own scale: losses of different kinds
@@ -124,6 +128,7 @@ def page(contents: Contents) -> str:
         latency=figures.quality_by_latency(board.lines, board.main),
         histograms=[(each, figures.histogram(each)) for each in contents.distributions],
         curves=[(panel, figures.curve(panel)) for panel in contents.panels],
+        gate=gate_rows(contents),
         health=health_rows(contents),
         provenance=provenance_rows(contents),
         share=lambda count: round(100 * count / board.queries, 1),

@@ -99,6 +99,26 @@ def training_rows(contents: Contents) -> Rows:
     ]
 
 
+def gate_rows(contents: Contents) -> Rows:
+    """Every check of every teacher, those that fell short first."""
+    found = sorted(contents.gate.to_pylist(), key=lambda row: (row["verdict"] != "fail", row["teacher"]))
+
+    def number(value: float | None) -> str:
+        return wording.NOTHING if value is None else wording.quantity(value)
+
+    return [["teacher", "check", "verdict", "value", "limit", "seen"]] + [
+        [
+            row["teacher"],
+            wording.spoken(row["check"]),
+            row["verdict"],
+            number(row["value"]),
+            number(row["limit"]),
+            row["note"],
+        ]
+        for row in found
+    ]
+
+
 def health_rows(contents: Contents) -> Rows:
     """Cluster health, one line per level."""
     rows = contents.health.to_pylist()

@@ -46,6 +46,8 @@ def test_another_teacher_reruns_scoring_and_what_depends_on_it_and_nothing_else(
     to_run = {label for label, row in rows.items() if row.status == "run"}
     assert to_run == {
         ("score_candidates", "tiny"),
+        ("check_teacher", "tiny"),
+        ("check_teacher", "lexical"),  # it is compared with the other
         ("train_student", "soft/0"),  # the control learns from judgements only
         ("evaluate_student", "teacher:tiny"),
         ("evaluate_student", "hard/0"),  # retention is measured against the teacher

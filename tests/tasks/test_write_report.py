@@ -12,6 +12,7 @@ from data.schemas import (
     CLUSTER_HEALTH,
     COSTS,
     CURVE,
+    GATE,
     METRICS,
     PASSAGES,
     QRELS,
@@ -91,6 +92,7 @@ def inputs(store, tiny_collection):
         (f"q0{n}", f"wrong-{m}", "minilm", float(generator.normal(-2, 2))) for n in range(9) for m in range(9)
     ]
     curve = from_rows([(step, "loss", 9.0 / step) for step in (1, 10, 20)], CURVE)
+    gate = [("minilm", "auc", 0.93, 0.6, "pass", "of 150 queries")]
     health = [(0, "clusters", 3.0), (0, "balance", 0.91), (1, "clusters", 7.0)]
     collection = [
         (PASSAGES, tiny_collection["passages"]),
@@ -106,6 +108,7 @@ def inputs(store, tiny_collection):
         "answers": (
             publish(store, "score_candidates", [(ANSWERS, from_rows(answers, ANSWERS))], {}, "minilm"),
         ),
+        "gates": (publish(store, "check_teacher", [(GATE, from_rows(gate, GATE))], {}, "minilm"),),
         "clusters": publish(
             store, "cluster_passages", [(CLUSTER_HEALTH, from_rows(health, CLUSTER_HEALTH))], {"leaves": 7}
         ),

@@ -1,6 +1,6 @@
 import pytest
 
-from data.schemas import CLUSTER_HEALTH, COSTS, METRICS
+from data.schemas import CLUSTER_HEALTH, COSTS, GATE, METRICS
 from data.tables import from_rows
 from models.reporting.contents import Contents, Distribution, Panel, ProvenanceRow
 from models.reporting.leaderboard import System, leaderboard
@@ -69,12 +69,18 @@ def board(systems, metrics, costs):
 
 @pytest.fixture
 def contents(board):
+    gate = [
+        ("minilm", "auc", 0.93, 0.6, "pass", "of 150 queries"),
+        ("minilm", "ties", 0.75, 0.5, "fail", "of 9,000 pairs"),
+        ("minilm", "truncated", None, 0.5, "skipped", "it does not truncate"),
+    ]
     health = [(0, "clusters", 3.0), (0, "balance", 0.91), (1, "clusters", 7.0)]
     return Contents(
         title="Rivers & <rocks>",
         board=board,
         distributions=[Distribution("minilm", [0.0, 1.0, 2.0], [1, 3], [3, 1], (1.5, 0.5))],
         panels=[Panel("kl", "loss", {"0": [(1, 4.0), (10, 1.0)], "1": [(1, 5.0), (10, 2.0)]})],
+        gate=from_rows(gate, GATE),
         health=from_rows(health, CLUSTER_HEALTH),
         facts={"Generated queries": {"keep_rate": 0.625}},
         provenance=[

@@ -17,6 +17,7 @@ def test_the_report_has_every_section_in_order(contents):
         "Rivers & <rocks>",
         "Leaderboard",
         "Answer key",
+        "Teacher gate",
         "Training",
         "Clusters",
         "Generated queries",

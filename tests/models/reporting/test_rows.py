@@ -5,6 +5,7 @@ from models.reporting.rows import (
     aligned,
     cost_rows,
     distribution_rows,
+    gate_rows,
     health_rows,
     provenance_rows,
     quality_rows,
@@ -43,6 +44,12 @@ def test_the_other_tables_worked_by_hand(contents):
     # (1.5 + 10.5) / 16 = 75 %.
     assert distribution_rows(contents)[1] == ["minilm", "4", "1.50", "4", "0.50", "75.0 %"]
     assert training_rows(contents)[1] == ["kl", "0", "loss", "10", "4.00", "1.00"]
+    assert gate_rows(contents) == [
+        ["teacher", "check", "verdict", "value", "limit", "seen"],
+        ["minilm", "ties", "fail", "0.75", "0.5", "of 9,000 pairs"],
+        ["minilm", "auc", "pass", "0.93", "0.6", "of 150 queries"],
+        ["minilm", "truncated", "skipped", NOTHING, "0.5", "it does not truncate"],
+    ]
     assert health_rows(contents) == [
         ["level", "clusters", "balance"],
         ["0", "3", "0.910"],
