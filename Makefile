@@ -1,5 +1,6 @@
 # make demo   set up, run the bundled collection, print the leaderboard
 # make test   set up, check style, types, import walls, run the tests
+# make peers  set up, let other tools' loaders read the exported answer key
 # make bench  set up, measure speed against the libraries a user would otherwise call
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,7 +8,7 @@ BIN := $(VENV)/bin
 TORCH := 2.13.0
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench peers clean
 
 demo: $(VENV)/installed
 	$(BIN)/distill run sample
@@ -33,5 +34,11 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PIP) --editable '.[offline,dev]'
 	touch $@
 
+# The loaders of other tools, whose pins contradict ours, read back what distill export writes.
+peers: $(VENV)/installed
+	$(BIN)/pip install --quiet --no-deps --target .peers pylate==1.6.0 tevatron==0.1.0 FlagEmbedding==1.4.2 \
+	  colbert-ai==0.2.22 beir==2.2.0 peft ujson==5.12.0 gitpython gitdb smmap
+	DISTILL_PEERS=$(CURDIR)/.peers $(BIN)/python -m pytest -m reference tests/data/dialects
+
 clean:
-	rm -rf $(VENV) .prefect artifacts
+	rm -rf $(VENV) .peers .prefect artifacts

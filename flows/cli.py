@@ -1,4 +1,7 @@
-"""``distill``: run, plan, ls, show, path, serve. Exit 0 fine, 1 a stage failed, 2 the input is wrong."""
+"""``distill``: run, plan, ls, show, path, export, import, serve.
+
+Exit 0 fine, 1 a stage failed, 2 the input is wrong, 3 a teacher fell short of the gate.
+"""
 
 import argparse
 import json
@@ -12,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from data.artifacts import ArtifactStore
-from data.errors import InputError, PipelineError
+from data.errors import GateFailed, InputError, PipelineError
+from flows import command_export, command_import
 from flows.config import PipelineConfig, config_path, load
 from flows.distill_pipeline import STAGES
 from flows.planning import Choice, PlannedStage, plan
@@ -74,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     path = command("path", "Print the glob of a table's Parquet files, for pl.scan_parquet.")
     path.add_argument("name")
     path.add_argument("table")
+    command_export.add(command("export", "Write the answer key of the last run as other tools read it."))
+    command_import.add(command("import", "Make a table of answers of another tool's scores."))
     serve = command("serve", "Serve the deployments sample and nq of distill-pipeline.")
     serve.add_argument("--port", type=int, default=4200, help="of the Prefect server, if none is configured")
     return parser
@@ -98,6 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"distill: {error}", file=sys.stderr)
         return 2
+    except GateFailed as error:
+        print(f"distill: {error}\nAll numbers: distill show {Path(given.name).stem} gate", file=sys.stderr)
+        return 3
     except PipelineError as error:
         print(f"distill: {error}\nThe whole traceback: {_keep_traceback(root)}", file=sys.stderr)
         return 1
@@ -205,7 +214,16 @@ def _serve(given: argparse.Namespace, store: ArtifactStore) -> None:
     serve_deployments(given.port, store.root)
 
 
-COMMANDS = {"run": _run, "plan": _plan, "ls": _ls, "show": _show, "path": _path, "serve": _serve}
+COMMANDS = {
+    "run": _run,
+    "plan": _plan,
+    "ls": _ls,
+    "show": _show,
+    "path": _path,
+    "export": command_export.run,
+    "import": command_import.run,
+    "serve": _serve,
+}
 
 if __name__ == "__main__":
     sys.exit(main())
