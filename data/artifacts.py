@@ -5,10 +5,9 @@
     <root>/<stage>/<key>/<folder>-<digest>/          so a rebuild never overwrites one in use
     <root>/.drafts  .locks  digests.json             scratch; may be deleted when nothing runs
 
-Locks are the kernel's (flock): they die with their holder, so kill -9 leaves nothing to wait for.
+A manifest carries the SHA-256 of its own bytes; one that does not have these bytes is none.
 """
 
-import fcntl
 import os
 import shutil
 from collections.abc import Generator
@@ -18,14 +17,15 @@ from tempfile import mkdtemp
 
 import polars as pl
 import pyarrow as pa
-from pydantic import ValidationError
 
 from data import tables
 from data.digests import FileDigests
 from data.drafts import Draft
 from data.errors import ArtifactDamaged, ArtifactMissing
+from data.locks import held
 from data.manifests import ArtifactRef, Manifest, Part
 from data.schemas import TableSchema
+from data.seals import sealed, unsealed
 
 MANIFEST = "manifest.json"
 
@@ -42,10 +42,11 @@ class ArtifactStore:
         return self.root / stage / key
 
     def manifest(self, stage: str, key: str) -> Manifest | None:
-        """Read a manifest; None when there is none or it is unreadable, for then nothing is there."""
+        """Read a manifest; None when there is none or it is damaged, for then nothing is there."""
         try:
-            return Manifest.model_validate_json((self.folder(stage, key) / MANIFEST).read_bytes())
-        except (FileNotFoundError, ValidationError):
+            content = (self.folder(stage, key) / MANIFEST).read_bytes()
+            return Manifest.model_validate_json(unsealed(content))
+        except (FileNotFoundError, ValueError):
             return None
 
     def whole(self, stage: str, key: str) -> Manifest | None:
@@ -102,14 +103,8 @@ class ArtifactStore:
     @contextmanager
     def lock(self, stage: str, key: str) -> Generator[None]:
         """Hold the kernel's lock on one address; waits for another holder."""
-        path = self.root / ".locks" / f"{stage}-{key}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with held(self.root / ".locks" / f"{stage}-{key}"):
             yield
-        finally:
-            os.close(descriptor)
 
     @contextmanager
     def drafting(self) -> Generator[Draft]:
@@ -133,7 +128,7 @@ class ArtifactStore:
             os.replace(draft.scratch / name, place)
             for entry in part.files:
                 self.digests.remember(place / entry.name if entry.name else place, entry.sha256)
-        _write_atomically(target / MANIFEST, manifest.model_dump_json(indent=1).encode())
+        _write_atomically(target / MANIFEST, sealed(manifest.model_dump_json(indent=1).encode()))
         self.digests.save()
 
 

@@ -1,6 +1,6 @@
-"""``distill``: run, plan, ls, show, path, export, import, serve.
+"""``distill``: run, plan, ls, show, path, why, diff, verify, gc, export, import, serve.
 
-Exit 0 fine, 1 a stage failed, 2 the input is wrong, 3 a teacher fell short of the gate.
+Exit 0 fine, 1 a stage failed or a file is damaged, 2 the input is wrong, 3 a teacher fell short of the gate.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Any
 
 from data.artifacts import ArtifactStore
 from data.errors import GateFailed, InputError, PipelineError
-from flows import command_export, command_import
+from flows import command_diff, command_export, command_gc, command_import, command_verify, command_why
 from flows.config import PipelineConfig, config_path, load
 from flows.distill_pipeline import STAGES
 from flows.planning import Choice, PlannedStage, plan
@@ -80,6 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     path.add_argument("table")
     command_export.add(command("export", "Write the answer key of the last run as other tools read it."))
     command_import.add(command("import", "Make a table of answers of another tool's scores."))
+    command_why.add(command("why", "Say what a stage's artifacts were made from, and what changed before."))
+    command_diff.add(command("diff", "Say what changed between two runs, and what that did to the numbers."))
+    command_verify.add(command("verify", "Read every byte of the store again and name each damaged file."))
+    command_gc.add(command("gc", "Remove what no run needs; the last run of every name keeps its artifacts."))
     serve = command("serve", "Serve the deployments sample and nq of distill-pipeline.")
     serve.add_argument("--port", type=int, default=4200, help="of the Prefect server, if none is configured")
     return parser
@@ -220,6 +224,10 @@ COMMANDS = {
     "ls": _ls,
     "show": _show,
     "path": _path,
+    "why": command_why.run,
+    "diff": command_diff.run,
+    "verify": command_verify.run,
+    "gc": command_gc.run,
     "export": command_export.run,
     "import": command_import.run,
     "serve": _serve,

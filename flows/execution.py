@@ -11,8 +11,10 @@ from pydantic import BaseModel
 
 from data.artifacts import ArtifactStore
 from data.errors import GateFailed, InputError, StageFailed
+from data.locks import held
 from data.manifests import ArtifactRef
 from data.schemas import GATE
+from data.upkeep.addresses import in_use
 from flows.config import PipelineConfig
 from flows.distill_pipeline import STAGES, distill_pipeline
 from flows.planning import Choice, refs_of
@@ -129,12 +131,14 @@ def check_inputs(config: PipelineConfig, store: ArtifactStore, choice: Choice) -
 def execute(config: PipelineConfig, name: str, execution: Execution) -> None:
     """Walk the pipeline and keep the record, also of a run that fails half-way."""
     store = execution.store
-    try:
-        distill_pipeline(config, execution)
-    finally:
-        if execution.rows:
-            write_record(store, name, _merged(read_record(store, name), execution.rows))
-        store.digests.save()
+    # Until the record names them, the artifacts of this run look as if nobody needed them.
+    with held(in_use(store), shared=True):
+        try:
+            distill_pipeline(config, execution)
+        finally:
+            if execution.rows:
+                write_record(store, name, _merged(read_record(store, name), execution.rows))
+            store.digests.save()
 
 
 def _merged(last: RunRecord, rows: list[RecordRow]) -> list[RecordRow]:

@@ -2,6 +2,7 @@
 
 <root>/runs/<name>/run.json                 stage, of and key of every artifact
 <root>/runs/<name>/<table>/<stage>-<of>.parquet   links into the store, made anew by each run
+<root>/runs/<name>/history/<when>.json      the records before it
 """
 
 import json
@@ -14,6 +15,7 @@ from pathlib import Path
 from data.artifacts import ArtifactStore, part_name
 from data.errors import ConfigError
 from data.manifests import Manifest
+from flows.history import carry
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def write_record(store: ArtifactStore, name: str, rows: Sequence[RecordRow]) -> 
         if manifest is not None:
             _link(store, manifest, fresh, f"{row.stage}-{row.of}" if row.of else row.stage)
     (fresh / "run.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    carry(folder, fresh)
     # Two runs under one name may finish together; the later one's record stands.
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from data.score_store.claims import Claims
-from data.score_store.shards import MANIFEST, ScoreShards, Shard
+from data.score_store.shards import MANIFEST, ScoreShards, Shard, is_shard
 
 MERGED_ROWS = 1_000_000  # of a large shard; about 40 MB of memory while it is made
 
@@ -49,8 +49,8 @@ def compact(shards: ScoreShards, merged_rows: int = MERGED_ROWS) -> Compaction:
         _, living = Claims(shards.folder).of_others()
         if not living:
             named = {shard.name for shard in after.shards}
-            for path in shards.folder.glob("*.parquet"):
-                if path.name not in named:
+            for path in shards.folder.glob("[0-9a-f]*.parquet"):
+                if path.name not in named and is_shard(path.name):
                     path.unlink()
                     strays += 1
             for path in shards.folder.glob(".*.*"):

@@ -10,11 +10,11 @@ what the manifest says is forgotten, and its pairs alone are scored again.
 """
 
 import base64
-import fcntl
 import hashlib
 import logging
 import os
-from collections.abc import Generator, Mapping, Sequence
+import re
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,10 +23,12 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from data.digests import FileDigests
+from data.locks import held
 from data.score_store.pairs import PAIR, SCORES, prefixes, to_shard
+from data.seals import sealed, unsealed
 
 log = logging.getLogger("distill")
 MANIFEST = "manifest.json"
@@ -76,11 +78,30 @@ class ScoreShards:
         self._held = False
 
     def manifest(self) -> ShardManifest:
-        """Read what is stored; nothing if the file is missing or broken."""
+        """Read what is stored; where the file is broken, the shards that are what their names say."""
         try:
-            return ShardManifest.model_validate_json((self.folder / MANIFEST).read_bytes())
-        except (FileNotFoundError, ValidationError):
+            return ShardManifest.model_validate_json(unsealed((self.folder / MANIFEST).read_bytes()))
+        except FileNotFoundError:
             return ShardManifest()
+        except ValueError:
+            return ShardManifest(shards=tuple(self._recovered()))
+
+    def is_broken(self) -> str:
+        """Say whether there is a manifest that cannot be read; empty if all is well."""
+        try:
+            ShardManifest.model_validate_json(unsealed((self.folder / MANIFEST).read_bytes()))
+        except FileNotFoundError:
+            return ""
+        except ValueError:
+            return "bytes that are not those that were written"
+        return ""
+
+    def _recovered(self) -> Iterator[Shard]:
+        for path in sorted(self.folder.glob("[0-9a-f]*.parquet")):
+            sha = self.digests.sha256(path)
+            if path.name == shard_name(sha):
+                rows = pq.read_metadata(path).num_rows
+                yield Shard(name=path.name, rows=rows, size_bytes=path.stat().st_size, sha256=sha)
 
     @contextmanager
     def locked(self) -> Generator[None]:
@@ -88,15 +109,12 @@ class ScoreShards:
         if self._held:
             yield
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with held(self.folder / ".lock"):
             self._held = True
-            yield
-        finally:
-            self._held = False
-            os.close(descriptor)
+            try:
+                yield
+            finally:
+                self._held = False
 
     def look_up(self, pairs: pl.DataFrame, known: Sequence[str] = ()) -> pl.DataFrame:
         """Give the rows (query, passage, score) of those ``pairs`` that are stored.
@@ -152,7 +170,7 @@ class ScoreShards:
         with scratch.open("rb") as file:
             sha = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
-        place = self.folder / f"{sha[:20]}.parquet"
+        place = self.folder / shard_name(sha)
         scratch.replace(place)
         self.digests.remember(place, sha)
         return Shard(name=place.name, rows=table.num_rows, size_bytes=place.stat().st_size, sha256=sha)
@@ -193,7 +211,7 @@ class ScoreShards:
         """Write the manifest whole: a scratch file, to the disk, to its place. The caller holds the lock."""
         scratch = self.folder / f".{MANIFEST}.{os.getpid()}"
         with scratch.open("wb") as file:
-            file.write(manifest.model_dump_json(indent=1).encode())
+            file.write(sealed(manifest.model_dump_json(indent=1).encode()))
             file.flush()
             os.fsync(file.fileno())
         scratch.replace(self.folder / MANIFEST)
@@ -202,3 +220,21 @@ class ScoreShards:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def shard_name(sha: str) -> str:
+    """Name a shard by its content.
+
+    >>> shard_name("0123456789abcdef0123456789")
+    '0123456789abcdef0123.parquet'
+    """
+    return f"{sha[:20]}.parquet"
+
+
+def is_shard(name: str) -> bool:
+    """Say whether a file is named as a shard is.
+
+    >>> is_shard("0123456789abcdef0123.parquet"), is_shard("notes.parquet")
+    (True, False)
+    """
+    return re.fullmatch(r"[0-9a-f]{20}\.parquet", name) is not None

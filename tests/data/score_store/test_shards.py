@@ -44,10 +44,22 @@ def test_a_shard_that_the_manifest_does_not_name_does_not_exist(shards, pairs):
     assert shards.look_up(pairs("a x")).is_empty()
 
 
-def test_a_broken_manifest_is_no_manifest(shards, pairs, keep):
-    keep(pairs("a x", scores=[1.0]))
-    (shards.folder / "manifest.json").write_text('{"shards": [')
-    assert shards.look_up(pairs("a x")).is_empty()
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.99])
+def test_a_broken_manifest_costs_no_score(shards, pairs, keep, place):
+    kept = keep(pairs("a x", scores=[1.0]))
+    damaged = keep(pairs("b x", scores=[2.0]))
+    path = shards.folder / damaged.name
+    path.write_bytes(path.read_bytes()[:-1])
+    manifest = shards.folder / "manifest.json"
+    content = bytearray(manifest.read_bytes())
+    content[int(place * len(content))] ^= 1
+    manifest.write_bytes(content)
+    assert shards.is_broken()
+    assert shards.manifest().shards == (kept,)  # what its name says is what it is
+    assert shards.look_up(pairs("a x", "b x"))["score"].to_list() == [1.0]
+    keep(pairs("b x", scores=[2.0]))
+    assert not shards.is_broken()
+    assert shards.look_up(pairs("a x", "b x")).height == 2
 
 
 @pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
