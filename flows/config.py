@@ -19,6 +19,7 @@ from models.retrievers import AnyRetrieverConfig, RetrieverChoice
 from models.settings import Settings
 from models.students import AnyStudentConfig, StudentChoice
 from models.teachers import AnyTeacherConfig, TeacherChoice
+from models.teachers.ensemble import EnsembleConfig
 from tasks.cluster_passages import ClusterConfig
 from tasks.embed_passages import EmbedConfig
 from tasks.evaluate_student import EvaluateConfig, RunSubject
@@ -70,6 +71,20 @@ class PipelineConfig(Settings):
             f"students.{student.name}.teacher: found {student.teacher!r}; expected one of {known}"
             for student in self.students
             if student.teacher and student.teacher not in teachers
+        ]
+        problems += [
+            f"teachers.{teacher.name}.members: found {name!r}; expected teachers that stand before it"
+            for place, teacher in enumerate(self.teachers)
+            if isinstance(teacher, EnsembleConfig)
+            for name in teacher.members
+            if name not in teachers[:place]
+        ]
+        references = [*teachers, *(miner.name for miner in self.mine.miners)]
+        problems += [
+            f"students.{student.name}.targets.reference: found {student.reference!r}; "
+            f"expected one of {', '.join(references)}"
+            for student in self.students
+            if student.reference and student.reference not in references
         ]
         systems = self._names()["systems"]
         if self.report.control and self.report.control not in systems:

@@ -12,6 +12,8 @@ from data.manifests import ArtifactRef
 from flows.config import PipelineConfig
 from models.student import Need
 from models.students import AnyStudentConfig
+from models.teachers.ensemble import EnsembleConfig
+from tasks.blend_answers import BlendAnswers, blend_answers
 from tasks.check_teacher import CheckTeacher, check_teacher
 from tasks.cluster_passages import cluster_passages
 from tasks.embed_passages import embed_passages
@@ -38,6 +40,7 @@ STAGES: tuple[Stage, ...] = (
     mine_candidates,
     train_teacher,
     score_candidates,
+    blend_answers,
     check_teacher,
     embed_passages,
     cluster_passages,
@@ -64,6 +67,17 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
     weights: dict[str, ArtifactRef | None] = {}
     answers: dict[str, ArtifactRef] = {}
     for teacher in config.teachers:
+        if isinstance(teacher, EnsembleConfig):
+            weights[teacher.name] = None
+            members = tuple(answers[name] for name in teacher.members)
+            answers[teacher.name] = run(
+                blend_answers,
+                BlendAnswers(ensemble=teacher),
+                teacher.name,
+                collection=collection,
+                answers=members,
+            )
+            continue
         weights[teacher.name] = (
             run(
                 train_teacher,
@@ -121,6 +135,7 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
     evaluations += [
         evaluate(TeacherSubject(teacher=each), f"teacher:{each.name}", weights[each.name], None)
         for each in config.teachers
+        if each.can_be_asked
     ]
 
     def needed(student: AnyStudentConfig, need: Need, artifact: ArtifactRef | None) -> ArtifactRef | None:
@@ -140,6 +155,7 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
             embeddings=needed(student, Need.EMBEDDINGS, embeddings),
             clusters=needed(student, Need.CLUSTERS, clusters),
             teacher=needed(student, Need.TEACHER, weights[teacher.name]),
+            reference=answers.get(student.reference) if student.reference else None,
         )
         trained.append(model)
         evaluations.append(

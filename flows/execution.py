@@ -19,6 +19,7 @@ from flows.config import PipelineConfig
 from flows.distill_pipeline import STAGES, distill_pipeline
 from flows.planning import Choice, refs_of
 from flows.records import RecordRow, RunRecord, read_record, write_record
+from flows.score_scales import check_scales
 from models.gate.verdicts import verdict_message
 from models.weights import fetch_all
 from tasks.check_teacher import CheckTeacher
@@ -121,6 +122,7 @@ def check_inputs(config: PipelineConfig, store: ArtifactStore, choice: Choice) -
         if needed and not choice.leaves_out(ingest, ""):
             ingest.run(store, slice_, {}, force=choice.forces(ingest))
         list(fetch_all(config))
+        check_scales(config)
     except InputError:
         if new_root:
             shutil.rmtree(store.root, ignore_errors=True)

@@ -21,6 +21,7 @@ StageName = Literal[
     "mine_candidates",
     "train_teacher",
     "score_candidates",
+    "blend_answers",
     "check_teacher",
     "embed_passages",
     "cluster_passages",

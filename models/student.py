@@ -42,6 +42,8 @@ class Lesson:
     teacher_weights: Path | None
     seed: int
     scratch: Path
+    # Scores (qid, pid, score) of the miner or teacher that targets are calibrated to.
+    reference: pl.LazyFrame | None = None
 
 
 @runtime_checkable
@@ -80,6 +82,11 @@ class StudentConfig(Settings):
     def needs(self) -> frozenset[Need]:
         """What the student asks for with these settings."""
         return frozenset()
+
+    @property
+    def reference(self) -> str | None:
+        """Name of the miner or teacher whose scores its targets are calibrated to, if any."""
+        return None
 
     @abstractmethod
     def build(self, seed: int) -> Student:

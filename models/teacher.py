@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.retriever import Rows
+from models.scales import ScaleName
 from models.settings import Name, Settings
 
 
@@ -49,6 +50,21 @@ class TeacherConfig(Settings):
     def scored_by(self) -> tuple[str, ...]:
         """Modules whose change voids stored scores; empty: whatever the teacher imports."""
         return ()
+
+    @property
+    def scale(self) -> ScaleName:
+        """What its scores are measured in: losses take some scales and not others (``models.contracts``)."""
+        return "unknown"
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether it can be loaded and asked about any texts, not only about stored pairs."""
+        return True
+
+    def by_name(self, qids: Sequence[str], pids: Sequence[str]) -> Teacher | None:
+        """Open a teacher that knows pairs by their names and needs no text; None for all others."""
+        del qids, pids
+        return None
 
     @abstractmethod
     def load(self, weights: Path | None, queries: Sequence[str], passages: Sequence[str]) -> Teacher:

@@ -109,6 +109,10 @@ def from_teacher(
     Some pairs are drawn in random order and handed over alone, so that they share batches with other texts
     than before; all passages are handed to a teacher whose scores depend on them.
     """
+    if not chosen.can_be_asked:
+        silent = Finding(None, "it has stored answers only")
+        named = ("truncated", "order_drift", "precision_drift")
+        return dict.fromkeys(named, silent), pairs.select("score")
     unit = within_query_spread(finite(pairs))
     order = np.random.default_rng(options.seed).permutation(pairs.height)
     counted, drawn = (pairs[order[:count]] for count in (options.truncation_pairs, options.rescored_pairs))

@@ -182,11 +182,12 @@ def evaluate_student(  # noqa: PLR0913  (a stage names its inputs)
     paper = _answer(exam, config, store, weights, found)
     run = best(paper.run, options.depth, options.drop_self)
     marks = [mark(exam, run, config.system, options.measures)]
-    if isinstance(subject, StudentSubject) and subject.teacher and options.retention_depth:
+    teacher = subject.teacher if isinstance(subject, StudentSubject) else None
+    if teacher and teacher.can_be_asked and options.retention_depth:
         pairs = best(run, options.retention_depth)
-        again = reorder(exam, pairs, _teacher(exam, subject.teacher, store, teacher_weights))
+        again = reorder(exam, pairs, _teacher(exam, teacher, store, teacher_weights))
         marks.append(retained(exam, run, again.run, config.system))
-        draft.note(retention_teacher=subject.teacher.name, retention_depth=options.retention_depth)
+        draft.note(retention_teacher=teacher.name, retention_depth=options.retention_depth)
     draft.write(run, RUN)
     draft.write(pa.concat_tables(marks), METRICS)
     draft.write(from_rows([(config.system, *cost) for cost in paper.costs.items()], COSTS), COSTS)
@@ -200,7 +201,9 @@ def _teacher(
 ) -> Teacher:
     made = (store.path(weights, "model"), weights.parts["model"]) if weights else None
     texts = passage_texts(exam.passages, config.template)
-    return open_teacher(store.root, store.digests, config, made, exam.texts, texts)
+    return config.by_name(exam.qids, exam.pids) or open_teacher(
+        store.root, store.digests, config, made, exam.texts, texts
+    )
 
 
 def _answer(

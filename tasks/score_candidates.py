@@ -72,7 +72,9 @@ def score_candidates(  # noqa: PLR0913  (a stage names its inputs)
     chosen, name = config.teacher, config.teacher.name
     made = (store.path(weights, "model"), weights.parts["model"]) if weights else None
     texts = passage_texts(passages, chosen.template)
-    teacher = open_teacher(store.root, store.digests, chosen, made, queries["text"].to_list(), texts)
+    teacher = chosen.by_name(queries["qid"].to_list(), passages["pid"].to_pylist()) or open_teacher(
+        store.root, store.digests, chosen, made, queries["text"].to_list(), texts
+    )
     blocks = pair_blocks(
         store.table_path(candidates, CANDIDATES), known, queries["qid"], config.options.shard_pairs
     )
@@ -84,7 +86,7 @@ def score_candidates(  # noqa: PLR0913  (a stage names its inputs)
             bar.update(block.height)
         pairs = writer.rows
     seconds = time.perf_counter() - started
-    draft.note(pairs=pairs, positives=known.height, queries=queries.height)
+    draft.note(scale=chosen.scale, pairs=pairs, positives=known.height, queries=queries.height)
     draft.note(seconds=round(seconds, 2), pairs_per_s=round(pairs / max(seconds, 1e-9), 1))
     if isinstance(teacher, StoredTeacher):
         log.info(

@@ -36,6 +36,7 @@ class TrainStudent(Settings):
         "generated": ("queries.parquet",),
         "candidates": ("candidates.parquet",),
         "answers": ("answers.parquet",),
+        "reference": ("answers.parquet",),
         "embeddings": ("embeddings.parquet",),
         "clusters": ("clusters.parquet",),
         "teacher": ("model",),
@@ -53,6 +54,7 @@ def train_student(  # noqa: PLR0913  (a stage names its inputs)
     embeddings: ArtifactRef | None,
     clusters: ArtifactRef | None,
     teacher: ArtifactRef | None,
+    reference: ArtifactRef | None = None,
 ) -> None:
     """Write the folder ``model`` and ``curve``; note what it cost and learned from.
 
@@ -75,11 +77,24 @@ def train_student(  # noqa: PLR0913  (a stage names its inputs)
             teacher_weights=store.path(teacher, "model") if teacher else None,
             seed=config.seed,
             scratch=Path(scratch),
+            reference=_reference(store, config.student, candidates, reference),
         )
         curve = student.train(lesson)
     draft.note(train_s=round(time.perf_counter() - started, 2), final_loss=final_loss(curve), **student.facts)
     student.save(draft.folder("model"))
     draft.write(curve, CURVE)
+
+
+def _reference(
+    store: ArtifactStore, student: StudentConfig, candidates: ArtifactRef, answers: ArtifactRef | None
+) -> pl.LazyFrame | None:
+    """Scores of the system that targets are calibrated to: a teacher's answers, else a miner's."""
+    if student.reference is None:
+        return None
+    if answers:
+        return store.scan(ANSWERS, answers).select("qid", "pid", "score")
+    mined = store.scan(CANDIDATES, candidates).filter(miner=student.reference)
+    return mined.select("qid", "pid", "score")
 
 
 def check_needs(student: StudentConfig, given: Set[Need]) -> None:

@@ -15,6 +15,7 @@ from models.hardware import resolve_precision
 from models.teacher import Teacher, TeacherConfig
 from models.teachers.cross_encoder import CrossEncoderConfig, CrossEncoderTeacher
 from models.teachers.dual_encoder import DualEncoderConfig, DualEncoderTeacher
+from models.teachers.llm_reranker import LlmRerankerConfig
 from models.weights import fetch
 
 
@@ -29,6 +30,12 @@ def truncation(teacher: Teacher, queries: Sequence[str], passages: Sequence[str]
         limit = _limit(form.max_tokens, model.max_seq_length)
         if limit:
             return truncated(_tokens(model.tokenizer, [form.prompt + text for text in passages]), limit)
+    from models.teachers.yes_no import LlmRerankerTeacher
+
+    if isinstance(teacher, LlmRerankerTeacher):
+        prompts = teacher.prompts
+        lengths = [len(prompts.whole(*pair)) for pair in zip(queries, passages, strict=True)]
+        return truncated(lengths, prompts.limit)
     return Finding(None, "it does not truncate")
 
 
@@ -49,6 +56,9 @@ def in_float32(config: TeacherConfig) -> TeacherConfig | Finding:
         case CrossEncoderConfig():
             given = config.precision
             twin: TeacherConfig = config.model_copy(update={"precision": "float32"})
+        case LlmRerankerConfig():
+            given = config.precision
+            twin = config.model_copy(update={"precision": "float32"})
         case DualEncoderConfig():
             given = config.encoder.precision
             encoder = config.encoder.model_copy(update={"precision": "float32"})

@@ -10,9 +10,10 @@ span twenty. Four losses train it, all on the same lists of one positive p⁺ an
     infonce          -log of the softmax share of s⁺ among all passages of the batch; no teacher
     constant_margin  mean over i of [ (s⁺ - sᵢ) - 1 ]²; no teacher
 
-where t are the teacher's logits times ``teacher_scale``: 1 / γ is the student's temperature, 1 over that
-the teacher's. The last two are controls. The constant margin is sometimes told as Margin-MSE; it is not: it
-knows nothing of a pair but which passage is the positive, and a gap above 1 costs as much as one below.
+where t are the teacher's scores after ``targets``, which must make of them what the loss takes
+(``models.contracts``): 1 / γ is the student's temperature, 1 over a factor the teacher's. The last two are
+controls. The constant margin is sometimes told as Margin-MSE; it is not: it knows nothing of a pair but which
+passage is the positive, and a gap above 1 costs as much as one below.
 """
 
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from pydantic import Field, PositiveFloat
 from models.batches import ListSettings, draw_lists
 from models.hardware import device, resolve_precision
 from models.student import Lesson, Need, StudentConfig
+from models.targets import AffineTo, Identity, TargetChoice
 from models.training import TrainingConfig
 from models.weights import ModelName, fetch
 
@@ -51,8 +53,9 @@ class BiEncoderConfig(StudentConfig):
         default=20.0,
         description="Times the similarity while training: 1 / temperature. 20 as in sentence-transformers.",
     )
-    teacher_scale: PositiveFloat = Field(
-        default=1.0, description="Times the teacher's logits: 1 for a cross-encoder, 20 for cosines."
+    targets: TargetChoice = Field(
+        default=Identity(),
+        description="What is made of the teacher's scores; cosines take a factor of 20.",
     )
     lists: ListSettings = ListSettings()
     training: TrainingConfig = TrainingConfig()
@@ -61,6 +64,11 @@ class BiEncoderConfig(StudentConfig):
     def needs(self) -> frozenset[Need]:
         """The answer key, unless the loss is a control."""
         return frozenset({Need.ANSWERS} if self.loss in LEARNS_FROM_ANSWERS else ())
+
+    @property
+    def reference(self) -> str | None:
+        """The miner or teacher whose mean and spread the targets get."""
+        return self.targets.reference if isinstance(self.targets, AffineTo) else None
 
     def build(self, seed: int) -> "BiEncoder":
         """Cut the backbone. It starts the same for every ``seed``; what it is taught, and when, differs.
@@ -117,7 +125,7 @@ class BiEncoder:
                 # Which of the model's two lengths a column is cut at.
                 tasks={"query": "query", **dict.fromkeys(documents, "document")},
             ),
-            train_dataset=fitting.dataset(labelled(config, lists.rows), lists, "columns"),
+            train_dataset=fitting.dataset(labelled(config, lists.rows, lesson.reference), lists, "columns"),
             loss=loss_of(config, EncodeOnce(self.model)),
         )
         return fitting.fit(trainer)
@@ -140,8 +148,10 @@ class BiEncoder:
         self.model.save(str(folder), create_model_card=False)
 
 
-def labelled(config: BiEncoderConfig, rows: pl.DataFrame) -> pl.DataFrame:
-    """Give each list what its loss is told: scaled logits, margins of 1, or nothing.
+def labelled(
+    config: BiEncoderConfig, rows: pl.DataFrame, reference: pl.LazyFrame | None = None
+) -> pl.DataFrame:
+    """Give each list what its loss is told: targets, margins of 1, or nothing.
 
     >>> rows = pl.DataFrame({"query_id": ["q1"], "document_ids": [["p1", "p2", "p3"]]})
     >>> control = BiEncoderConfig(name="control", loss="constant_margin", lists=ListSettings(negatives=2))
@@ -149,7 +159,7 @@ def labelled(config: BiEncoderConfig, rows: pl.DataFrame) -> pl.DataFrame:
     [[1.0, 1.0]]
     """
     if config.loss in LEARNS_FROM_ANSWERS:
-        return rows.with_columns(pl.col("label").list.eval(pl.element() * config.teacher_scale))
+        return config.targets.apply(rows, reference)
     if config.loss == "constant_margin":
         return rows.with_columns(label=pl.lit([1.0] * (config.lists.length - 1)))
     # Every passage of the step is a candidate of every query; shared ones would be there twice.

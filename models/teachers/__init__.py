@@ -5,6 +5,16 @@ from pydantic import Field
 from models.teachers.bm25 import Bm25TeacherConfig
 from models.teachers.cross_encoder import CrossEncoderConfig
 from models.teachers.dual_encoder import DualEncoderConfig
+from models.teachers.ensemble import EnsembleConfig
+from models.teachers.external import ExternalConfig
+from models.teachers.llm_reranker import LlmRerankerConfig
 
-AnyTeacherConfig = CrossEncoderConfig | DualEncoderConfig | Bm25TeacherConfig
+AnyTeacherConfig = (
+    CrossEncoderConfig
+    | DualEncoderConfig
+    | Bm25TeacherConfig
+    | LlmRerankerConfig
+    | ExternalConfig
+    | EnsembleConfig
+)
 TeacherChoice = Annotated[AnyTeacherConfig, Field(discriminator="kind")]

@@ -11,6 +11,7 @@ import numpy as np
 
 from models.retriever import Rows, Scores
 from models.retrievers.bm25 import Bm25Config
+from models.scales import ScaleName
 from models.teacher import TeacherConfig
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ class Bm25TeacherConfig(TeacherConfig):
 
     kind: Literal["bm25"] = "bm25"
     retriever: Bm25Config = Bm25Config()
+
+    @property
+    def scale(self) -> ScaleName:
+        """BM25."""
+        return "bm25"
 
     @property
     def is_stored(self) -> bool:

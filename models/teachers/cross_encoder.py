@@ -17,6 +17,7 @@ from pydantic import Field, PositiveInt
 from data.errors import ModelUnavailable
 from models.hardware import Precision, device, resolve_precision
 from models.retriever import Rows, Scores
+from models.scales import ScaleName
 from models.settings import runtime
 from models.teacher import TeacherConfig
 from models.teachers.cross_encoder_training import CrossEncoderTraining
@@ -37,6 +38,11 @@ class CrossEncoderConfig(TeacherConfig):
         default=None, description="How it is trained here; None: it is given."
     )
     batch_tokens: PositiveInt | None = runtime(None, "Tokens at once; None: what suits the device.")
+
+    @property
+    def scale(self) -> ScaleName:
+        """Logits: no sigmoid is applied."""
+        return "logit"
 
     @property
     def is_trained(self) -> bool:

@@ -5,6 +5,7 @@
 with vectors as the model makes them: of unit length where it normalises, so that the score is a cosine.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +15,9 @@ import numpy.typing as npt
 
 from models.encoders.text_encoder import EncoderConfig, Vectors
 from models.retriever import Rows, Scores
+from models.scales import ScaleName
 from models.teacher import TeacherConfig
+from models.weights import locate
 
 if TYPE_CHECKING:
     from models.encoders.text_encoder import TextEncoder
@@ -28,6 +31,17 @@ class DualEncoderConfig(TeacherConfig):
 
     kind: Literal["dual_encoder"] = "dual_encoder"
     encoder: EncoderConfig = EncoderConfig()
+
+    @property
+    def scale(self) -> ScaleName:
+        """A cosine where the model ends by normalising; not known before the model is on this machine."""
+        folder = locate(self.encoder.model)
+        if folder is None:
+            return "unknown"
+        path = folder / "modules.json"
+        modules = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        normalises = any(module["type"].endswith("Normalize") for module in modules)
+        return "cosine" if normalises else "inner_product"
 
     @property
     def scored_by(self) -> tuple[str, ...]:

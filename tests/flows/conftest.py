@@ -80,6 +80,7 @@ def tiny_toml(tmp_path, beir_folder, tiny_backbone):
         name = "soft"
         backbone = "{tiny_backbone}"
         loss = "kl"
+        targets = {{kind = "factor", by = 20.0}}
         training = {{max_steps = 2, batch_size = 2}}
 
         [evaluate]

@@ -11,6 +11,7 @@ from data.errors import InputError
 from models.batches import ListSettings, draw_lists
 from models.student import Need
 from models.students.bi_encoder import BiEncoderConfig, labelled, loss_of
+from models.targets import Factor
 from models.training import TrainingConfig
 
 LOSSES = ("kl", "margin_mse", "infonce", "constant_margin")
@@ -93,7 +94,7 @@ def test_a_cosine_is_scaled_to_the_range_of_logits():
 
 def test_scaled_logits_are_labels_and_controls_never_see_any():
     rows = pl.DataFrame({"query_id": ["q"], "document_ids": [["a", "b", "c"]], "label": [[4.0, 1.0, -2.0]]})
-    assert labelled(config("kl", teacher_scale=0.5), rows)["label"].to_list() == [[2.0, 0.5, -1.0]]
+    assert labelled(config("kl", targets=Factor(by=0.5)), rows)["label"].to_list() == [[2.0, 0.5, -1.0]]
     assert labelled(config("margin_mse"), rows)["label"].to_list() == [[4.0, 1.0, -2.0]]
     assert "label" not in labelled(config("infonce"), rows).columns
 

@@ -8,6 +8,7 @@ import torch
 from models.student import Student
 from models.students import AnyStudentConfig
 from models.students.bi_encoder import BiEncoderConfig
+from models.targets import Factor
 from models.texts import passage_texts
 from models.training import TrainingConfig
 
@@ -16,7 +17,7 @@ TWENTY_STEPS = TrainingConfig(
 )
 # One entry or more for each kind: the settings with which it learns the tiny collection in twenty steps.
 SETTINGS = [
-    BiEncoderConfig(name=loss, loss=loss, training=TWENTY_STEPS, teacher_scale=4.0)
+    BiEncoderConfig(name=loss, loss=loss, training=TWENTY_STEPS, targets=Factor(by=4.0))
     for loss in ("kl", "margin_mse", "infonce", "constant_margin")
 ]
 
