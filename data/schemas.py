@@ -43,6 +43,23 @@ CANDIDATES = _table(
     rank=pa.int32(),
     score=pa.float32(),
 )
+# rule: "same_text" or one of models/false_negatives/rules.py with its numbers. score, rank: of the passage.
+# positive_*: the known answer it is compared with. spread: standard deviation of the query's scores. limit:
+# what score - positive_score lies above, or the last rank, or in how many characters texts may differ (0).
+DECISIONS = _table(
+    "decisions",
+    ("qid", "pid", "rule"),
+    qid=TEXT,
+    pid=TEXT,
+    rule=TEXT,
+    action=TEXT,
+    score=pa.float32(),
+    positive_pid=TEXT,
+    positive_score=pa.float32(),
+    spread=pa.float32(),
+    rank=pa.int32(),
+    limit=pa.float64(),
+)
 ANSWERS = _table("answers", ("qid", "pid", "teacher"), qid=TEXT, pid=TEXT, teacher=TEXT, score=pa.float32())
 # One row per check of a teacher; value is null where it could not be made, and the note says why.
 GATE = _table(
@@ -109,6 +126,7 @@ TABLES: dict[str, TableSchema] = {
         QRELS,
         CANDIDATES,
         ANSWERS,
+        DECISIONS,
         GATE,
         CLUSTERS,
         CLUSTER_HEALTH,

@@ -21,6 +21,7 @@ from models.students import AnyStudentConfig, StudentChoice
 from models.teachers import AnyTeacherConfig, TeacherChoice
 from models.teachers.ensemble import EnsembleConfig
 from tasks.cluster_passages import ClusterConfig
+from tasks.decide_negatives import DecideConfig
 from tasks.embed_passages import EmbedConfig
 from tasks.evaluate_student import EvaluateConfig, RunSubject
 from tasks.generate_queries import GenerateConfig
@@ -42,6 +43,7 @@ class PipelineConfig(Settings):
     mine: MineConfig = MineConfig()
     teachers: tuple[TeacherChoice, ...] = Field(min_length=1)
     score: ScoreConfig = ScoreConfig()
+    decide: DecideConfig = DecideConfig()
     gate: GateConfig = GateConfig()
     embed: EmbedConfig = EmbedConfig()
     cluster: ClusterConfig = ClusterConfig()

@@ -16,6 +16,7 @@ from models.teachers.ensemble import EnsembleConfig
 from tasks.blend_answers import BlendAnswers, blend_answers
 from tasks.check_teacher import CheckTeacher, check_teacher
 from tasks.cluster_passages import cluster_passages
+from tasks.decide_negatives import decide_negatives
 from tasks.embed_passages import embed_passages
 from tasks.evaluate_student import (
     BaselineSubject,
@@ -42,6 +43,7 @@ STAGES: tuple[Stage, ...] = (
     score_candidates,
     blend_answers,
     check_teacher,
+    decide_negatives,
     embed_passages,
     cluster_passages,
     train_student,
@@ -114,6 +116,18 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
         )
         for teacher in config.teachers
     ]
+    decisions = {
+        name: run(
+            decide_negatives,
+            config.decide,
+            name,
+            collection=collection,
+            generated=generated,
+            candidates=candidates,
+            answers=key,
+        )
+        for name, key in answers.items()
+    }
     embeddings = run(embed_passages, config.embed, collection=collection)
     clusters = run(cluster_passages, config.cluster, embeddings=embeddings)
 
@@ -154,6 +168,8 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
             answers=needed(student, Need.ANSWERS, answers[teacher.name]),
             embeddings=needed(student, Need.EMBEDDINGS, embeddings),
             clusters=needed(student, Need.CLUSTERS, clusters),
+            # Copies of an answer are no negatives anyway: without rules a control owes no teacher anything.
+            decisions=decisions[teacher.name] if config.decide.rules else None,
             teacher=needed(student, Need.TEACHER, weights[teacher.name]),
             reference=answers.get(student.reference) if student.reference else None,
         )
@@ -168,6 +184,7 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
         generated=generated,
         candidates=candidates,
         answers=tuple(answers.values()),
+        decisions=tuple(decisions.values()),
         gates=tuple(gates),
         clusters=clusters,
         trained=tuple(trained),

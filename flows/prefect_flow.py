@@ -23,6 +23,7 @@ StageName = Literal[
     "score_candidates",
     "blend_answers",
     "check_teacher",
+    "decide_negatives",
     "embed_passages",
     "cluster_passages",
     "train_student",

@@ -5,8 +5,9 @@
                   for q as well: they are encoded anyway, so a longer list costs next to nothing
 
 where u is a hash. No loss and no teacher enters the choice: a student and its control learn from the same
-lists in the same order. Never a negative: a passage that is known to answer the query, nor one with the same
-text as such a passage.
+lists in the same order. Never a negative: a passage that is known to answer the query, one that says what
+such a passage says, nor one that the table ``decisions`` names; one that it relabels is a positive. What a
+query loses so is counted, and not replaced by passages from below the depth.
 """
 
 import math
@@ -20,6 +21,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from data.errors import ConfigError, SchemaError
 from data.splits import places
+from models.false_negatives.sorting import Sorted, sort_out
 from models.settings import Settings
 from models.student import Lesson
 from models.texts import passage_texts
@@ -55,7 +57,8 @@ class Lists:
     """Lists in the order in which they are learned from, and the texts that they name.
 
     ``rows``: query_id, document_ids (the positive first) and, where there are answers, label (the
-    teacher's logits). ``dropped`` counts the queries that have no positive or no negative.
+    teacher's logits). ``dropped`` counts the queries that have no positive or no negative, ``short`` the
+    lists that repeat a negative because their query has too few; ``mined`` says what became of candidates.
     """
 
     rows: pl.DataFrame
@@ -63,6 +66,8 @@ class Lists:
     documents: pl.DataFrame
     used: int
     dropped: int
+    short: int
+    mined: Sorted
 
     def facts(self, training: TrainingConfig) -> dict[str, float]:
         """How much there was to learn from."""
@@ -71,6 +76,9 @@ class Lists:
             "queries_dropped": self.dropped,
             "lists": self.rows.height,
             "steps": training.steps(self.rows.height),
+            "negatives_dropped": self.mined.dropped,
+            "negatives_relabelled": self.mined.relabelled,
+            "lists_short": self.short,
         }
         return {name: float(count) for name, count in counts.items()}
 
@@ -83,9 +91,9 @@ def draw_lists(lesson: Lesson, settings: ListSettings, training: TrainingConfig,
         SchemaError: a passage of a list has no answer.
     """
     queries = _queries(lesson, settings.generated_share)
-    positives = _positives(lesson, queries)
-    negatives = _negatives(lesson, positives, settings.negative_depth)
-    used = positives.join(negatives, on="qid", how="semi")
+    known = _positives(lesson, queries)
+    mined = sort_out(_mined(lesson, known, settings.negative_depth), known, lesson.passages, lesson.decisions)
+    used = mined.positives.join(mined.negatives, on="qid", how="semi")
     if used.is_empty():
         raise ConfigError(
             where="train_student",
@@ -93,7 +101,9 @@ def draw_lists(lesson: Lesson, settings: ListSettings, training: TrainingConfig,
             expected="at least one",
             advice="Raise mine.depth or the student's lists.negative_depth, or let queries be generated.",
         )
-    rows = _draw(_plan(used, training, lesson.seed), negatives, settings, lesson.seed)
+    planned = _plan(used, training, lesson.seed)
+    rows = _draw(planned, mined.negatives, settings, lesson.seed)
+    few = mined.negatives.group_by("qid").len().filter(pl.col("len") < settings.negatives)
     if lesson.answers is not None:
         rows = _with_labels(rows, lesson.answers)
     return Lists(
@@ -102,6 +112,8 @@ def draw_lists(lesson: Lesson, settings: ListSettings, training: TrainingConfig,
         documents=_documents(lesson, rows, template),
         used=used["qid"].n_unique(),
         dropped=queries.height - used["qid"].n_unique(),
+        short=planned.join(few, on="qid", how="semi").height,
+        mined=mined,
     )
 
 
@@ -122,19 +134,10 @@ def _positives(lesson: Lesson, queries: pl.DataFrame) -> pl.DataFrame:
     return known.unique().sort("qid", "pid")
 
 
-def _negatives(lesson: Lesson, positives: pl.DataFrame, depth: int) -> pl.DataFrame:
-    """Mined passages (qid, pid) that do not say what a known answer says."""
+def _mined(lesson: Lesson, known: pl.DataFrame, depth: int) -> pl.DataFrame:
+    """Passages (qid, pid) that a miner has among its best for a query with a known answer."""
     mined = lesson.candidates.filter(pl.col("rank") <= depth).select("qid", "pid").unique()
-    mined = mined.join(positives.lazy().select("qid"), on="qid", how="semi")
-    texts = lesson.passages.select("pid", "text")
-    answered = positives.lazy().join(texts, on="pid").select("qid", "text")
-    return (
-        mined.join(positives.lazy(), on=["qid", "pid"], how="anti")
-        .join(texts, on="pid")
-        .join(answered, on=["qid", "text"], how="anti")
-        .select("qid", "pid")
-        .collect()
-    )
+    return mined.join(known.lazy(), on="qid", how="semi").collect()
 
 
 def _plan(positives: pl.DataFrame, training: TrainingConfig, seed: int) -> pl.DataFrame:

@@ -44,6 +44,8 @@ class Lesson:
     scratch: Path
     # Scores (qid, pid, score) of the miner or teacher that targets are calibrated to.
     reference: pl.LazyFrame | None = None
+    # Which mined passages are no negatives (qid, pid, action); None: nothing was decided.
+    decisions: pl.LazyFrame | None = None
 
 
 @runtime_checkable

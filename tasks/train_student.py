@@ -16,7 +16,17 @@ from data.artifacts import ArtifactStore
 from data.drafts import Draft
 from data.errors import ArtifactMissing
 from data.manifests import ArtifactRef
-from data.schemas import ANSWERS, CANDIDATES, CLUSTERS, CURVE, PASSAGES, QRELS, QUERIES, embeddings_schema
+from data.schemas import (
+    ANSWERS,
+    CANDIDATES,
+    CLUSTERS,
+    CURVE,
+    DECISIONS,
+    PASSAGES,
+    QRELS,
+    QUERIES,
+    embeddings_schema,
+)
 from models.settings import Settings
 from models.student import Lesson, Need, StudentConfig
 from models.students import StudentChoice
@@ -39,6 +49,7 @@ class TrainStudent(Settings):
         "reference": ("answers.parquet",),
         "embeddings": ("embeddings.parquet",),
         "clusters": ("clusters.parquet",),
+        "decisions": ("decisions.parquet",),
         "teacher": ("model",),
     }
 )
@@ -55,6 +66,7 @@ def train_student(  # noqa: PLR0913  (a stage names its inputs)
     clusters: ArtifactRef | None,
     teacher: ArtifactRef | None,
     reference: ArtifactRef | None = None,
+    decisions: ArtifactRef | None = None,
 ) -> None:
     """Write the folder ``model`` and ``curve``; note what it cost and learned from.
 
@@ -78,6 +90,7 @@ def train_student(  # noqa: PLR0913  (a stage names its inputs)
             seed=config.seed,
             scratch=Path(scratch),
             reference=_reference(store, config.student, candidates, reference),
+            decisions=store.scan(DECISIONS, decisions) if decisions else None,
         )
         curve = student.train(lesson)
     draft.note(train_s=round(time.perf_counter() - started, 2), final_loss=final_loss(curve), **student.facts)

@@ -13,11 +13,24 @@ from pydantic import Field
 from data.artifacts import ArtifactStore
 from data.drafts import Draft
 from data.manifests import ArtifactRef
-from data.schemas import ANSWERS, CLUSTER_HEALTH, COSTS, CURVE, GATE, METRICS, QRELS, QUERIES, SIGNIFICANCE
+from data.schemas import (
+    ANSWERS,
+    CLUSTER_HEALTH,
+    COSTS,
+    CURVE,
+    DECISIONS,
+    GATE,
+    METRICS,
+    PASSAGES,
+    QRELS,
+    QUERIES,
+    SIGNIFICANCE,
+)
 from data.tables import from_rows
 from models.metrics import MeasureName
 from models.reporting import html, markdown
 from models.reporting.contents import Contents, ProvenanceRow, distribution, panels
+from models.reporting.decisions import audit
 from models.reporting.leaderboard import System, leaderboard
 from models.settings import Name, Settings, runtime
 from tasks.stage import stage
@@ -28,6 +41,8 @@ HEADINGS = {
     "generate_queries": "Generated queries",
     "mine_candidates": "Mined candidates",
     "score_candidates": "Answer key of",
+    "decide_negatives": "Decisions on negatives by",
+    "blend_answers": "Answer key of the ensemble",
     "cluster_passages": "Clusters",
 }
 
@@ -68,6 +83,7 @@ def write_report(  # noqa: PLR0913  (a stage names its inputs)
     clusters: ArtifactRef | None,
     trained: tuple[ArtifactRef, ...],
     evaluations: tuple[ArtifactRef, ...],
+    decisions: tuple[ArtifactRef, ...] = (),
 ) -> None:
     """Test, gather, write."""
     board = leaderboard(
@@ -78,14 +94,16 @@ def write_report(  # noqa: PLR0913  (a stage names its inputs)
         config.options.control,
     )
     positives = relevant(store, collection, generated)
+    texts = store.scan(QUERIES, *filter(None, (collection, generated))), store.scan(PASSAGES, collection)
     contents = Contents(
         title=config.options.title,
         board=board,
         distributions=[distribution(store.scan(ANSWERS, ref), positives, ref.of) for ref in answers],
+        audits=[audit(store.scan(DECISIONS, ref), *texts, ref.of) for ref in decisions],
         panels=panels({_student_and_seed(ref.of): store.read(CURVE, ref) for ref in trained}),
         gate=store.read(GATE, *gates),
         health=store.read(CLUSTER_HEALTH, *([clusters] if clusters else [])),
-        facts=noted(store, (collection, generated, candidates, *answers, clusters)),
+        facts=noted(store, (collection, generated, candidates, *answers, *decisions, clusters)),
         provenance=config.provenance,
     )
     draft.write(board.significance, SIGNIFICANCE)

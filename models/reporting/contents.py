@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from models.reporting.decisions import Audit
 from models.reporting.leaderboard import Leaderboard
 from models.settings import Settings
 
@@ -66,6 +67,7 @@ class Contents:
     health: pa.Table
     facts: Mapping[str, Mapping[str, object]]
     provenance: Sequence[ProvenanceRow]
+    audits: Sequence[Audit] = ()
 
 
 def distribution(answers: pl.LazyFrame, positives: pl.LazyFrame, teacher: str) -> Distribution:

@@ -6,13 +6,12 @@ added moves few others.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import polars as pl
 
 from data.splits import places
 from models.reporting import wording
-from models.reporting.rows import Rows, aligned
 
 SAMPLE = 20
 AUDIT = "audit of decisions"
@@ -76,17 +75,19 @@ def audit(
     answered = texts.rename({"pid": "positive_pid", "passage": "positive"})
     told = drawn.join(asked, on="qid", maintain_order="left").join(texts, on="pid", maintain_order="left")
     rows = told.join(answered, on="positive_pid", maintain_order="left").collect()
+    names = [each.name for each in fields(Example)]
     return Audit(
         teacher=teacher,
         counts=counted.sort("rule", "action").collect().rows(),
-        examples=[Example(**row) for row in rows.select(Example.__dataclass_fields__).iter_rows(named=True)],
+        examples=[Example(**row) for row in rows.select(names).iter_rows(named=True)],
     )
 
 
 def sample(decisions: pl.LazyFrame, count: int) -> pl.DataFrame:
     """Draw ``count`` rows of ``decisions``, ordered by rule; all where there are not so many."""
+    names = decisions.collect_schema().names()
     asked = decisions.select("qid").unique().collect()
-    asked = asked.with_columns(query_place=pl.Series(places(asked["qid"].to_list(), AUDIT)))
+    asked = asked.with_columns(query_place=pl.Series(places(asked["qid"].to_list(), AUDIT), dtype=pl.UInt64))
     by_rule = decisions.select("rule", "qid").unique().collect().join(asked, on="qid")
     first = by_rule.sort("rule", "query_place", "qid").group_by("rule", maintain_order=True).head(count)
     # Only the passages of these queries can be drawn, so only they are hashed.
@@ -96,29 +97,7 @@ def sample(decisions: pl.LazyFrame, count: int) -> pl.DataFrame:
     rows = rows.with_columns(turn=pl.int_range(pl.len()).over("rule", "qid"))
     rows = rows.sort("rule", "turn", "query_place", "qid")
     rows = rows.with_columns(number=pl.int_range(pl.len()).over("rule"))
-    return rows.sort("number", "rule").head(count).sort("rule", "number").select(decisions.collect_schema())
-
-
-def count_rows(found: Audit) -> Rows:
-    """Decisions and queries of each rule, the heading first."""
-    return [["rule", "action", "decisions", "queries"]] + [
-        [rule, action, f"{rows:,}", f"{queries:,}"] for rule, action, rows, queries in found.counts
-    ]
-
-
-def listed(audits: Sequence[Audit]) -> str:
-    """The audits in Markdown: the counts as a table, every example as a list."""
-    return "\n\n".join(part for found in audits for part in _listed(found)) or "No decision was made."
-
-
-def _listed(found: Audit) -> list[str]:
-    if not found.counts:
-        return [f"No decision by {found.teacher}."]
-    parts = [f"By {found.teacher}:", aligned(count_rows(found), numbers=False)]
-    for number, example in enumerate(found.examples, start=1):
-        told = "\n".join(f"- {name}: {value}" for name, value in example.told().items())
-        parts.append(f"### {number}. {example.heading}\n\n{told}")
-    return parts
+    return rows.sort("number", "rule").head(count).sort("rule", "number").select(names)
 
 
 def _short(text: str) -> str:

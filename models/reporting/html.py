@@ -3,6 +3,7 @@
 from models.metrics import RETENTION
 from models.reporting import figures, findings, wording
 from models.reporting.contents import Contents
+from models.reporting.decision_rows import count_rows
 from models.reporting.leaderboard import Leaderboard
 from models.reporting.rows import cost_rows, gate_rows, health_rows, provenance_rows
 from models.reporting.style import CSS
@@ -31,7 +32,7 @@ TEMPLATE = """\
 </div>{% endif %}
 <nav><a href="#leaderboard">Leaderboard</a><a href="#latency">Quality and latency</a>
 <a href="#significance">Significance</a><a href="#answers">Answer key</a><a href="#gate">Teacher gate</a>
-<a href="#training">Training</a>
+<a href="#decisions">Negatives</a><a href="#training">Training</a>
 <a href="#clusters">Clusters</a><a href="#stages">Stages</a><a href="#methods">Methods</a>
 <a href="#provenance">Provenance</a></nav>
 </header>
@@ -76,6 +77,18 @@ and {{ "%.2f" | format(scores.medians[1]) }}</span></figcaption>{{ drawn }}</fig
 
 <h2 id="gate">Teacher gate</h2>
 {% if gate | length > 1 %}{{ table(gate, "words") }}{% else %}<p>No teacher was checked.</p>{% endif %}
+
+<h2 id="decisions">Decisions on negatives</h2>
+{% if audits %}<p class="note">Mined passages that are no negatives of their query: left out (drop), or one
+more answer to learn from (relabel). Shown is a sample drawn by hash; all are in the table decisions.</p>
+{% for found, counts in audits %}<h3>By {{ found.teacher }}</h3>
+{% if found.counts %}{{ table(counts, "words") }}
+<div class="grid-of">{% for example in found.examples %}
+<figure><h3>{{ example.heading }}</h3><dl>
+{%- for name, value in example.told().items() %}<dt>{{ name }}</dt><dd>{{ value }}</dd>{% endfor -%}
+</dl></figure>{% endfor %}
+</div>{% else %}<p>No decision.</p>{% endif %}
+{% endfor %}{% else %}<p>No decision was made.</p>{% endif %}
 
 <h2 id="training">Training</h2>
 {% if curves %}<p class="note">One line per seed. Each panel has its own scale: losses of different kinds
@@ -127,6 +140,7 @@ def page(contents: Contents) -> str:
         costs=cost_rows(board),
         latency=figures.quality_by_latency(board.lines, board.main),
         histograms=[(each, figures.histogram(each)) for each in contents.distributions],
+        audits=[(each, count_rows(each)) for each in contents.audits],
         curves=[(panel, figures.curve(panel)) for panel in contents.panels],
         gate=gate_rows(contents),
         health=health_rows(contents),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from models.reporting import findings, wording
 from models.reporting.contents import Contents
+from models.reporting.decision_rows import listed
 from models.reporting.leaderboard import Leaderboard
 from models.reporting.rows import (
     aligned,
@@ -45,6 +46,8 @@ def report(contents: Contents) -> str:
         aligned(distribution_rows(contents)) if contents.distributions else "No teacher answered.",
         "## Teacher gate",
         aligned(gate_rows(contents), numbers=False) if contents.gate.num_rows else "No teacher was checked.",
+        "## Decisions on negatives",
+        listed(contents.audits),
         "## Training",
         aligned(training_rows(contents)) if contents.panels else "No student was trained.",
         "## Clusters",

@@ -47,6 +47,7 @@ def test_another_teacher_reruns_scoring_and_what_depends_on_it_and_nothing_else(
     assert to_run == {
         ("score_candidates", "tiny"),
         ("check_teacher", "tiny"),
+        ("decide_negatives", "tiny"),
         ("check_teacher", "lexical"),  # it is compared with the other
         ("train_student", "soft/0"),  # the control learns from judgements only
         ("evaluate_student", "teacher:tiny"),

@@ -135,7 +135,44 @@ def test_a_query_without_a_negative_is_dropped_and_counted(make_lesson):
     candidates = lesson.candidates.filter((pl.col("qid") != "q01") | (pl.col("pid") == "rhine-1")).collect()
     lists = draw(make_lesson(candidates=candidates))
     assert "q01" not in lists.rows["query_id"]
-    assert lists.facts(ONE_EPOCH) == {"queries": 3.0, "queries_dropped": 1.0, "lists": 3.0, "steps": 2.0}
+    assert lists.facts(ONE_EPOCH) == {
+        "queries": 3.0,
+        "queries_dropped": 1.0,
+        "lists": 3.0,
+        "steps": 2.0,
+        "negatives_dropped": 0.0,
+        "negatives_relabelled": 0.0,
+        "lists_short": 0.0,
+    }
+
+
+DECIDED = table("qid pid action", ("b", "p4", "drop"), ("b", "p4", "drop"), ("a", "p2", "relabel"))
+
+
+def test_decisions_worked_by_hand(by_hand):
+    # a has mined p3 (says what its answer says), p2 (relabelled) and p4; b has mined p4 (dropped) and p1.
+    # So a learns from p1 and from p2, with p4 against each, repeated; b from p2 with p1, repeated.
+    lists = draw(replace(by_hand, decisions=DECIDED.lazy()), negatives=2, negative_depth=4)
+    rows = {(qid, pids[0]): sorted(pids[1:]) for qid, pids in lists.rows.iter_rows()}
+    assert rows == {("a", "p1"): ["p4", "p4"], ("a", "p2"): ["p4", "p4"], ("b", "p2"): ["p1", "p1"]}
+    # p3 of a and p4 of b; p2 of a; all three lists repeat.
+    facts = lists.facts(ONE_EPOCH)
+    assert [facts[name] for name in ("negatives_dropped", "negatives_relabelled", "lists_short")] == [2, 1, 3]
+
+
+def test_what_says_the_same_as_a_relabelled_passage_is_no_negative(by_hand):
+    decided = table("qid pid action", ("b", "p1", "relabel"))
+    third = table("qid pid miner rank score", ("b", "p3", "m", 4, 0.0)).lazy()
+    more = pl.concat([by_hand.candidates, third])
+    lists = draw(replace(by_hand, candidates=more, decisions=decided.lazy()), negatives=1, negative_depth=4)
+    assert {pid for qid, pids in lists.rows.iter_rows() if qid == "b" for pid in pids[1:]} == {"p4"}
+
+
+def test_what_was_not_drawn_is_not_replaced_from_below_the_depth(by_hand):
+    decided = table("qid pid action", ("a", "p2", "drop"))
+    lists = draw(replace(by_hand, decisions=decided.lazy()), negatives=2, negative_depth=3)
+    assert "a" not in lists.rows["query_id"]
+    assert lists.dropped == 1
 
 
 def test_a_missing_answer_is_named(make_lesson):

@@ -3,8 +3,24 @@ import pytest
 from data.schemas import CLUSTER_HEALTH, COSTS, GATE, METRICS
 from data.tables import from_rows
 from models.reporting.contents import Contents, Distribution, Panel, ProvenanceRow
+from models.reporting.decisions import Audit, Example
 from models.reporting.leaderboard import System, leaderboard
 
+EXAMPLE = Example(
+    rule="same_text",
+    action="drop",
+    qid="q1",
+    query="where are <rocks>",
+    pid="p2",
+    passage="here are <rocks>",
+    score=-5.0,
+    rank=2,
+    positive_pid="p1",
+    positive="here are  <rocks>",
+    positive_score=-5.0,
+    spread=2.5,
+    limit=0.0,
+)
 SYSTEMS = [
     System("bm25", "bm25", "baseline"),
     System("teacher:minilm", "teacher:minilm", "teacher"),
@@ -79,6 +95,7 @@ def contents(board):
         title="Rivers & <rocks>",
         board=board,
         distributions=[Distribution("minilm", [0.0, 1.0, 2.0], [1, 3], [3, 1], (1.5, 0.5))],
+        audits=[Audit("minilm", [("same_text", "drop", 1, 1)], [EXAMPLE])],
         panels=[Panel("kl", "loss", {"0": [(1, 4.0), (10, 1.0)], "1": [(1, 5.0), (10, 2.0)]})],
         gate=from_rows(gate, GATE),
         health=from_rows(health, CLUSTER_HEALTH),

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.false_negatives.decisions import DECISIONS
-from models.reporting.decisions import LONGEST, Audit, audit, count_rows, listed, sample
+from data.schemas import DECISIONS
+from models.reporting.decisions import LONGEST, audit, sample
 
 COLUMNS = ("qid", "pid", "rule")
 IDS = st.tuples(
@@ -66,20 +66,3 @@ def test_examples_tell_texts_and_numbers(found):
         "limit": "1",
     }
     assert second.told()["passage p2"] == "it is here"
-
-
-def test_the_audit_in_markdown(found):
-    assert count_rows(found) == [
-        ["rule", "action", "decisions", "queries"],
-        ["rank(1)", "relabel", "1", "1"],
-        ["same_text", "drop", "1", "1"],
-    ]
-    text = listed([found])
-    assert text.startswith("By minilm:\n\n| rule      | action  | decisions | queries |")
-    assert "### 1. rank(1): relabel\n\n- query q1: where is it\n- passage p3: U xxx" in text
-    assert "### 2. same_text: drop\n\n- query q1: where is it\n- passage p2: it is here\n" in text
-
-
-def test_what_is_missing_is_said():
-    assert listed([]) == "No decision was made."
-    assert listed([Audit("minilm", [], [])]) == "No decision by minilm."

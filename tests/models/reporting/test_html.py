@@ -38,7 +38,7 @@ def bare(contents):
     )
     empty = CLUSTER_HEALTH.columns.empty_table()
     return dataclasses.replace(
-        contents, board=alone, distributions=[], panels=[], health=empty, facts={}, provenance=[]
+        contents, board=alone, distributions=[], audits=[], panels=[], health=empty, facts={}, provenance=[]
     )
 
 
@@ -70,6 +70,7 @@ def test_what_is_missing_is_said(bare):
         for each in (
             "No system was timed.",
             "There is nothing to compare hard with.",
+            "No decision was made.",
             "No student was trained.",
             "Nothing was clustered.",
             "Not recorded.",

@@ -18,6 +18,8 @@ def test_the_report_has_every_section_in_order(contents):
         "Leaderboard",
         "Answer key",
         "Teacher gate",
+        "Decisions on negatives",
+        "1. same_text: drop",
         "Training",
         "Clusters",
         "Generated queries",
@@ -31,6 +33,7 @@ def test_what_is_missing_is_said(contents):
     bare = dataclasses.replace(
         contents,
         distributions=[],
+        audits=[],
         panels=[],
         health=CLUSTER_HEALTH.columns.empty_table(),
         facts={},
@@ -41,6 +44,7 @@ def test_what_is_missing_is_said(contents):
         each in text
         for each in (
             "No teacher answered.",
+            "No decision was made.",
             "No student was trained.",
             "Nothing was clustered.",
             "Not recorded.",
