@@ -127,11 +127,11 @@ def _keep_traceback(root: Path) -> Path:
 
 
 def _configured(
-    given: argparse.Namespace, store: ArtifactStore
+    given: argparse.Namespace, store: ArtifactStore, *, look_ahead: bool = False
 ) -> tuple[PipelineConfig, str, list[PlannedStage]]:
     path = config_path(given.name)
     config = load(path, given.set, given.students)
-    rows = plan(config, store, read_record(store, path.stem), _choice(given))
+    rows = plan(config, store, read_record(store, path.stem), _choice(given), look_ahead=look_ahead)
     return config, path.stem, rows
 
 
@@ -165,14 +165,22 @@ def _print_report(store: ArtifactStore, name: str) -> None:
 
 
 def _plan(given: argparse.Namespace, store: ArtifactStore) -> None:
-    _, _, rows = _configured(given, store)
+    _, _, rows = _configured(given, store, look_ahead=True)
     if given.json:
         print(json.dumps({"stages": [asdict(row) for row in rows]}, indent=1))
         return
     for row in rows:
-        print(f"{row.status:5}  {row.stage:17} {row.of:24} {row.key or '':20}  {row.reason}")
+        print(f"{row.status:5}  {row.stage:17} {row.of:24} {row.key or '':20}  {row.reason}{_ahead(row)}")
     to_run = sum(row.status == "run" for row in rows)
     print(f"{to_run} stages to run, {len(rows) - to_run} to reuse")
+
+
+def _ahead(row: PlannedStage) -> str:
+    if row.outlook is None:
+        return ""
+    ahead = row.outlook
+    time_left = "no rate known yet" if ahead.seconds is None else f"about {ahead.seconds:,.0f} s"
+    return f"; {ahead.unit}s: {ahead.stored:,} stored, {ahead.to_do:,} to do, {time_left}"
 
 
 def _ls(given: argparse.Namespace, store: ArtifactStore) -> None:

@@ -12,7 +12,7 @@ from data.manifests import ArtifactRef, Recipe
 from flows.config import PipelineConfig
 from flows.distill_pipeline import STAGES, distill_pipeline
 from flows.records import RunRecord
-from tasks.stage import Input, Stage
+from tasks.stage import Input, Outlook, Stage
 
 SHOWN = 4
 
@@ -60,6 +60,7 @@ class PlannedStage:
     status: Literal["reuse", "run"]
     key: str | None  # None while an input is not made yet
     reason: str
+    outlook: Outlook | None = None  # of a stage that is to run and can tell how much work there is
 
 
 @dataclass
@@ -69,6 +70,7 @@ class Planner:
     store: ArtifactStore
     last: RunRecord
     choice: Choice = Choice()
+    look_ahead: bool = False  # whether to count the work of stages that are to run
     rows: list[PlannedStage] = field(default_factory=list)
 
     def __call__(self, stage: Stage, config: BaseModel, of: str = "", **inputs: Input) -> ArtifactRef:
@@ -83,7 +85,9 @@ class Planner:
             return self._run(stage, of, None, f"{missing}")
         manifest = self.store.whole(stage.name, recipe.key)
         if manifest is None:
-            return self._run(stage, of, recipe.key, self._why(stage, of, recipe))
+            look = stage.outlook if self.look_ahead else None
+            ahead = look(self.store, config, **inputs) if look else None
+            return self._run(stage, of, recipe.key, self._why(stage, of, recipe), ahead)
         if self.choice.forces(stage):
             return self._run(stage, of, recipe.key, "asked for on the command line")
         last = self.last.key_of(stage.name, of)
@@ -91,9 +95,11 @@ class Planner:
         self.rows.append(PlannedStage(stage.name, of, "reuse", recipe.key, reason))
         return manifest.ref.model_copy(update={"of": of})
 
-    def _run(self, stage: Stage, of: str, key: str | None, reason: str) -> ArtifactRef:
+    def _run(
+        self, stage: Stage, of: str, key: str | None, reason: str, ahead: Outlook | None = None
+    ) -> ArtifactRef:
         if not self.choice.leaves_out(stage, of):
-            self.rows.append(PlannedStage(stage.name, of, "run", key, reason))
+            self.rows.append(PlannedStage(stage.name, of, "run", key, reason, ahead))
         return ArtifactRef(stage=stage.name, of=of, key="", parts={})
 
     def _why(self, stage: Stage, of: str, recipe: Recipe) -> str:
@@ -109,10 +115,15 @@ class Planner:
 
 
 def plan(
-    config: PipelineConfig, store: ArtifactStore, last: RunRecord, choice: Choice = Choice()
+    config: PipelineConfig,
+    store: ArtifactStore,
+    last: RunRecord,
+    choice: Choice = Choice(),
+    *,
+    look_ahead: bool = False,
 ) -> list[PlannedStage]:
-    """Say for every stage whether it would be reused or run, and why."""
-    planner = Planner(store, last, choice)
+    """Say for every stage whether it would be reused or run, and why; with ``look_ahead`` also how much."""
+    planner = Planner(store, last, choice, look_ahead)
     distill_pipeline(config, planner)
     store.digests.save()
     return planner.rows

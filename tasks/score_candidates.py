@@ -8,6 +8,8 @@ Pairs whose texts the teacher has read before, in whatever run and under whateve
 
 import logging
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -26,7 +28,7 @@ from models.stored_teacher import StoredTeacher, open_teacher
 from models.teacher import Teacher
 from models.teachers import TeacherChoice
 from models.texts import passage_texts
-from tasks.stage import stage
+from tasks.stage import Outlook, stage
 
 log = logging.getLogger("distill")
 
@@ -47,13 +49,36 @@ class Score(Settings):
     options: ScoreConfig = ScoreConfig()
 
 
+def outlook(  # noqa: PLR0913  (as the stage)
+    store: ArtifactStore,
+    config: Score,
+    *,
+    collection: ArtifactRef,
+    generated: ArtifactRef | None,
+    candidates: ArtifactRef,
+    weights: ArtifactRef | None,
+) -> Outlook | None:
+    """Count the pairs that are stored and those to be scored; None where nothing is stored of a teacher."""
+    work = open_work(store, config, collection, generated, candidates, weights)
+    teacher = work.teacher
+    if not isinstance(teacher, StoredTeacher):
+        return None
+    pairs = missing = 0
+    for block in work.blocks:
+        pairs += block.height
+        missing += teacher.missing(*work.rows_of(block))
+    rate = teacher.pairs_per_s
+    return Outlook("pair", pairs - missing, missing, missing / rate if rate else None)
+
+
 @stage(
     reads={
         "collection": ("passages.parquet", "queries.parquet", "qrels.parquet"),
         "generated": ("queries.parquet",),
         "candidates": ("candidates.parquet",),
         "weights": ("model",),
-    }
+    },
+    outlook=outlook,
 )
 def score_candidates(  # noqa: PLR0913  (a stage names its inputs)
     draft: Draft,
@@ -66,39 +91,71 @@ def score_candidates(  # noqa: PLR0913  (a stage names its inputs)
     weights: ArtifactRef | None,
 ) -> None:
     """Write the answers block by block; note the teacher's digest, its rate, and what was there already."""
+    name = config.teacher.name
+    work = open_work(store, config, collection, generated, candidates, weights)
+    teacher = work.teacher
+    started = time.perf_counter()
+    with draft.rows(ANSWERS) as writer, meter(f"scoring by {name}", "pair", None) as bar:
+        for block in work.blocks:
+            writer.write(answers(block, work, name))
+            bar.update(block.height)
+        pairs = writer.rows
+    seconds = time.perf_counter() - started
+    draft.note(scale=config.teacher.scale, pairs=pairs, positives=work.known, queries=work.queries.height)
+    draft.note(seconds=round(seconds, 2), pairs_per_s=round(pairs / max(seconds, 1e-9), 1))
+    if isinstance(teacher, StoredTeacher):
+        scored, reused = teacher.scored, teacher.reused
+        log.info("teacher %s is %s: %d pairs scored, %d known", name, teacher.digest, scored, reused)
+        draft.note(teacher_digest=teacher.digest, scored=scored, reused=reused)
+    draft.note(**teacher.facts())
+
+
+@dataclass(frozen=True)
+class Work:
+    """A teacher and what it is asked: blocks of pairs (qid, pid), and where their texts stand."""
+
+    teacher: Teacher
+    blocks: Iterator[pl.DataFrame]
+    queries: pl.DataFrame
+    passages: pl.DataFrame
+    known: int
+
+    def rows_of(self, block: pl.DataFrame) -> tuple[Rows, Rows]:
+        """Rows of the teacher's queries and passages, pair by pair."""
+        placed = block.join(self.queries, left_on="qid", right_on="id", maintain_order="left")
+        placed = placed.join(
+            self.passages, left_on="pid", right_on="id", suffix="_passage", maintain_order="left"
+        )
+        query_rows, passage_rows = (placed[column].to_numpy() for column in ("row", "row_passage"))
+        return query_rows, passage_rows
+
+
+def open_work(  # noqa: PLR0913, PLR0917
+    store: ArtifactStore,
+    config: Score,
+    collection: ArtifactRef,
+    generated: ArtifactRef | None,
+    candidates: ArtifactRef,
+    weights: ArtifactRef | None,
+) -> Work:
+    """Gather who is asked what; nothing is scored yet, and no model is loaded."""
     queries = asked_queries(store, collection, generated)
     passages = store.read(PASSAGES, collection).combine_chunks()
     known = known_answers(queries, store.scan(QRELS, collection))
-    chosen, name = config.teacher, config.teacher.name
+    chosen = config.teacher
     made = (store.path(weights, "model"), weights.parts["model"]) if weights else None
     texts = passage_texts(passages, chosen.template)
     teacher = chosen.by_name(queries["qid"].to_list(), passages["pid"].to_pylist()) or open_teacher(
         store.root, store.digests, chosen, made, queries["text"].to_list(), texts
     )
-    blocks = pair_blocks(
-        store.table_path(candidates, CANDIDATES), known, queries["qid"], config.options.shard_pairs
+    path = store.table_path(candidates, CANDIDATES)
+    return Work(
+        teacher=teacher,
+        blocks=pair_blocks(path, known, queries["qid"], config.options.shard_pairs),
+        queries=numbered(queries["qid"]),
+        passages=numbered(passages["pid"]),
+        known=known.height,
     )
-    query_rows, passage_rows = numbered(queries["qid"]), numbered(passages["pid"])
-    started = time.perf_counter()
-    with draft.rows(ANSWERS) as writer, meter(f"scoring by {name}", "pair", None) as bar:
-        for block in blocks:
-            writer.write(answers(block, query_rows, passage_rows, name, teacher))
-            bar.update(block.height)
-        pairs = writer.rows
-    seconds = time.perf_counter() - started
-    draft.note(scale=chosen.scale, pairs=pairs, positives=known.height, queries=queries.height)
-    draft.note(seconds=round(seconds, 2), pairs_per_s=round(pairs / max(seconds, 1e-9), 1))
-    if isinstance(teacher, StoredTeacher):
-        log.info(
-            "teacher %s is %s: %d pairs scored, %d of %d known",
-            name,
-            teacher.digest,
-            teacher.scored,
-            teacher.reused,
-            pairs,
-        )
-        draft.note(teacher_digest=teacher.digest, scored=teacher.scored, reused=teacher.reused)
-    draft.note(**teacher.facts())
 
 
 def asked_queries(
@@ -128,22 +185,8 @@ def numbered(ids: pl.Series | pa.ChunkedArray) -> pl.DataFrame:
     return pl.DataFrame([named, pl.Series("row", np.arange(len(named)), dtype=pl.Int64)])
 
 
-def answers(
-    pairs: pl.DataFrame, query_rows: pl.DataFrame, passage_rows: pl.DataFrame, name: str, teacher: Teacher
-) -> pa.Table:
-    """Score ``pairs`` (table ``answers``).
-
-    Args:
-        pairs: columns qid and pid.
-        query_rows: where the teacher has the text of each query (columns id, row).
-        passage_rows: the same for passages.
-        name: of the teacher.
-        teacher: is asked.
-    """
-    placed = pairs.join(query_rows, left_on="qid", right_on="id", maintain_order="left")
-    placed = placed.join(passage_rows, left_on="pid", right_on="id", suffix="_passage", maintain_order="left")
-    rows: list[Rows] = [placed[column].to_numpy().astype(np.int64) for column in ("row", "row_passage")]
-    scored = placed.select(
-        "qid", "pid", teacher=pl.lit(name), score=pl.Series(teacher.score(*rows), dtype=pl.Float32)
-    )
+def answers(pairs: pl.DataFrame, work: Work, name: str) -> pa.Table:
+    """Score a block of pairs (table ``answers``)."""
+    scores = work.teacher.score(*work.rows_of(pairs))
+    scored = pairs.select("qid", "pid", teacher=pl.lit(name), score=pl.Series(scores, dtype=pl.Float32))
     return scored.to_arrow().cast(ANSWERS.columns)

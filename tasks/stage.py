@@ -26,6 +26,16 @@ LIBRARIES = ("torch", "transformers", "sentence-transformers", "pyarrow", "faiss
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """What a stage has before it: work that is stored already, work to do, and how long that may take."""
+
+    unit: str
+    stored: int
+    to_do: int
+    seconds: float | None  # None where no rate was measured yet
+
+
+@dataclass(frozen=True)
 class Stage:
     """A stage as flows call it; it runs with or without Prefect."""
 
@@ -34,6 +44,8 @@ class Stage:
     body: Body = field(repr=False)
     # Which parts of an input the stage reads; an input not named here is read whole.
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    # Called as the body is, but without a draft: what a plan says of a stage that is to run.
+    outlook: Callable[..., Outlook | None] | None = field(default=None, repr=False)
 
     def recipe(self, store: ArtifactStore, config: BaseModel, inputs: Mapping[str, Input]) -> Recipe:
         """Write down everything that decides what the stage would make."""
@@ -95,16 +107,19 @@ class Stage:
         return manifest
 
 
-def stage(reads: Mapping[str, Iterable[str]] | None = None) -> Callable[[Body], Stage]:
+def stage(
+    reads: Mapping[str, Iterable[str]] | None = None,
+    outlook: Callable[..., Outlook | None] | None = None,
+) -> Callable[[Body], Stage]:
     """Make a stage of a function; ``reads`` narrows inputs to the parts that are read.
 
     A narrower input reuses more: a stage that reads only ``passages`` is not run again when the
-    judgements change.
+    judgements change. ``outlook`` tells a plan how much work there is.
     """
     narrowed = {name: tuple(parts) for name, parts in (reads or {}).items()}
 
     def wrap(body: Body) -> Stage:
-        return Stage(name=body.__name__, module=body.__module__, body=body, reads=narrowed)
+        return Stage(name=body.__name__, module=body.__module__, body=body, reads=narrowed, outlook=outlook)
 
     return wrap
 

@@ -11,8 +11,8 @@ from models.encoders.text_encoder import EncoderConfig
 from models.teachers.bm25 import Bm25TeacherConfig
 from models.teachers.dual_encoder import DualEncoderConfig
 from tasks import score_candidates as scoring
-from tasks.score_candidates import Score, ScoreConfig, answers, known_answers, numbered
-from tasks.stage import Stage
+from tasks.score_candidates import Score, ScoreConfig, Work, answers, known_answers, numbered
+from tasks.stage import Outlook, Stage
 
 TWO = {
     "passages": from_rows([(f"p{n}", "", f"text {n}") for n in range(4)], PASSAGES),
@@ -54,7 +54,7 @@ class Product:
 def test_answers_keep_their_contract():
     pairs = pl.DataFrame({"qid": ["a", "b", "b"], "pid": ["z", "w", "y"]})
     places = numbered(pl.Series(["a", "b"])), numbered(pl.Series(["w", "x", "y", "z"]))
-    table = answers(pairs, *places, "t", Product())
+    table = answers(pairs, Work(Product(), iter(()), *places, known=0), "t")
     check(table, ANSWERS)
     assert [tuple(row.values()) for row in table.to_pylist()] == [
         ("a", "z", "t", 3.0),
@@ -139,6 +139,22 @@ def test_an_edited_passage_is_scored_again_and_no_other(store, encoder):
     assert (store.facts(ref)["scored"], store.facts(ref)["reused"]) == (1, 2)
     changed = [new["pid"] for old, new in zip(before, after, strict=True) if old != new]
     assert changed == ["p2"]
+
+
+def test_a_plan_counts_what_is_stored_and_what_is_to_be_scored(store, encoder):
+    def ahead(tables=TWO, teacher=encoder):
+        inputs = {"collection": collection(store, tables), "candidates": mined(store, tables)}
+        config = Score(teacher=teacher)
+        return scoring.score_candidates.outlook(store, config, **inputs, generated=None, weights=None)
+
+    assert ahead() == Outlook("pair", stored=0, to_do=3, seconds=None)
+    run(store, Score(teacher=encoder))
+    assert ahead() == Outlook("pair", stored=3, to_do=0, seconds=0.0)
+    texts = ["text 0", "text 1", "text text text text text", "text 3"]
+    found = ahead({**TWO, "passages": TWO["passages"].set_column(2, PASSAGES.columns.field("text"), [texts])})
+    assert (found.stored, found.to_do) == (2, 1)
+    assert found.seconds > 0
+    assert ahead(teacher=Bm25TeacherConfig(name="lexical")) is None
 
 
 MANY = {
