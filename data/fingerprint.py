@@ -34,7 +34,7 @@ def code_closure(roots: Iterable[str]) -> dict[str, str]:
     waiting = list(roots)
     while waiting:
         module = waiting.pop()
-        path = _source(module)
+        path = _source(ROOT, module)
         if module in seen or module in INFRASTRUCTURE or path is None:
             continue
         stat = path.stat()
@@ -44,10 +44,11 @@ def code_closure(roots: Iterable[str]) -> dict[str, str]:
     return dict(sorted(seen.items()))
 
 
-def _source(module: str) -> Path | None:
+@functools.cache
+def _source(root: Path, module: str) -> Path | None:
     if module.partition(".")[0] not in FIRST_PARTY:
         return None
-    base = ROOT.joinpath(*module.split("."))
+    base = root.joinpath(*module.split("."))
     for path in (base.with_suffix(".py"), base / "__init__.py"):
         if path.is_file():
             return path

@@ -167,7 +167,10 @@ def _print_report(store: ArtifactStore, name: str) -> None:
 def _plan(given: argparse.Namespace, store: ArtifactStore) -> None:
     _, _, rows = _configured(given, store, look_ahead=True)
     if given.json:
-        print(json.dumps({"stages": [asdict(row) for row in rows]}, indent=1))
+        told = (
+            {name: value for name, value in asdict(row).items() if name != "outlook" or value} for row in rows
+        )
+        print(json.dumps({"stages": list(told)}, indent=1))
         return
     for row in rows:
         print(f"{row.status:5}  {row.stage:17} {row.of:24} {row.key or '':20}  {row.reason}{_ahead(row)}")

@@ -25,7 +25,7 @@ from models.retriever import Rows, Scores
 from models.teacher import Teacher, TeacherConfig
 
 # Pairs looked up and scored together: a shard. Memory is some 200 bytes a pair.
-BLOCK = 200_000
+BLOCK = 32_768
 DIGITS = 32  # of a teacher's digest
 
 

@@ -37,7 +37,7 @@ class ScoreConfig(Settings):
     """How scoring is divided; none of it changes what is asked."""
 
     shard_pairs: PositiveInt = runtime(
-        200_000,
+        25_000,
         "Pairs scored and stored at a time, sorted by length within; all that kill -9 may cost.",
     )
 
