@@ -20,6 +20,7 @@ import polars as pl
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from data.errors import ConfigError, SchemaError
+from data.known_answers import known_answers
 from data.splits import places
 from models.false_negatives.sorting import Sorted, sort_out
 from models.settings import Settings
@@ -91,7 +92,7 @@ def draw_lists(lesson: Lesson, settings: ListSettings, training: TrainingConfig,
         SchemaError: a passage of a list has no answer.
     """
     queries = _queries(lesson, settings.generated_share)
-    known = _positives(lesson, queries)
+    known = known_answers(queries, lesson.qrels)
     mined = sort_out(_mined(lesson, known, settings.negative_depth), known, lesson.passages, lesson.decisions)
     used = mined.positives.join(mined.negatives, on="qid", how="semi")
     if used.is_empty():
@@ -124,14 +125,6 @@ def _queries(lesson: Lesson, generated_share: float) -> pl.DataFrame:
     place = places(queries["qid"].to_list(), GENERATED).astype(np.float64)
     chosen = pl.Series(place < generated_share * 2.0**64, dtype=pl.Boolean)
     return queries.filter((pl.col("origin") == "human") | chosen)
-
-
-def _positives(lesson: Lesson, queries: pl.DataFrame) -> pl.DataFrame:
-    """Known answers (qid, pid): judged above 0, or the passage that a query was generated from."""
-    judged = lesson.qrels.filter(pl.col("grade") > 0).select("qid", "pid").collect()
-    source = queries.filter(pl.col("source_pid").is_not_null()).select("qid", pid="source_pid")
-    known = pl.concat([judged.join(queries, on="qid", how="semi"), source])
-    return known.unique().sort("qid", "pid")
 
 
 def _mined(lesson: Lesson, known: pl.DataFrame, depth: int) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from pydantic import Field, PositiveInt, field_validator
 
 from data.artifacts import ArtifactStore
 from data.drafts import Draft
+from data.known_answers import known_answers
 from data.manifests import ArtifactRef
 from data.pair_blocks import pair_blocks
 from data.progress import meter
@@ -75,7 +76,7 @@ def decide_negatives(  # noqa: PLR0913  (a stage names its inputs)
         SchemaError: a candidate or a known answer has no score.
     """
     queries = taught_queries(store.scan(QUERIES, *filter(None, (collection, generated))))
-    known = answers_known(queries, store.scan(QRELS, collection))
+    known = known_answers(queries, store.scan(QRELS, collection))
     keys = text_keys(store.scan(PASSAGES, collection))
     scores = store.scan(ANSWERS, answers).select("qid", "pid", "score")
     blocks = pair_blocks(store.table_path(candidates, CANDIDATES), known, queries["qid"], config.block_pairs)
@@ -100,13 +101,6 @@ def taught_queries(queries: pl.LazyFrame) -> pl.DataFrame:
     """Queries that a student may see (qid, source_pid, split), by qid."""
     learned = queries.filter(pl.col("split").is_in(["train", "dev"]))
     return learned.select("qid", "source_pid", "split").collect().sort("qid")
-
-
-def answers_known(queries: pl.DataFrame, qrels: pl.LazyFrame) -> pl.DataFrame:
-    """Passages (qid, pid) that answer: judged above 0, or what a query was generated from."""
-    judged = qrels.filter(pl.col("grade") > 0).select("qid", "pid").collect()
-    sources = queries.filter(pl.col("source_pid").is_not_null()).select("qid", pid="source_pid")
-    return pl.concat([judged.join(queries, on="qid", how="semi"), sources]).unique()
 
 
 @dataclass

@@ -18,6 +18,7 @@ from pydantic import PositiveInt
 
 from data.artifacts import ArtifactStore
 from data.drafts import Draft
+from data.known_answers import known_answers
 from data.manifests import ArtifactRef
 from data.pair_blocks import pair_blocks
 from data.progress import meter
@@ -166,13 +167,6 @@ def asked_queries(
     learned = pl.col("split").is_in(["train", "dev"])
     found = store.scan(QUERIES, *tables).filter(learned).select("qid", "text", "source_pid").collect()
     return found.sort("qid")
-
-
-def known_answers(queries: pl.DataFrame, qrels: pl.LazyFrame) -> pl.DataFrame:
-    """Passages that answer ``queries``: judged above 0, or the source of a generated query."""
-    judged = qrels.filter(pl.col("grade") > 0).select("qid", "pid").collect()
-    sources = queries.filter(pl.col("source_pid").is_not_null()).select("qid", pid="source_pid")
-    return pl.concat([judged, sources]).join(queries.select("qid"), on="qid").unique()
 
 
 def numbered(ids: pl.Series | pa.ChunkedArray) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from models.encoders.text_encoder import EncoderConfig
 from models.teachers.bm25 import Bm25TeacherConfig
 from models.teachers.dual_encoder import DualEncoderConfig
 from tasks import score_candidates as scoring
-from tasks.score_candidates import Score, ScoreConfig, Work, answers, known_answers, numbered
+from tasks.score_candidates import Score, ScoreConfig, Work, answers, numbered
 from tasks.stage import Outlook, Stage
 
 TWO = {
@@ -30,12 +30,6 @@ TWO = {
     ),
     "qrels": from_rows([("q1", "p2", 1), ("q1", "p1", 0), ("q2", "p1", 3), ("q9", "p0", 3)], QRELS),
 }
-
-
-def test_known_answers_are_judged_or_sources_and_nothing_of_other_queries():
-    known = known_answers(pl.DataFrame(TWO["queries"]), pl.DataFrame(TWO["qrels"]).lazy())
-    # g-p3-1: its source. q1: judged above 0. q2: the same. q9 is not asked.
-    assert sorted(known.rows()) == [("g-p3-1", "p3"), ("q1", "p2"), ("q2", "p1")]
 
 
 class Product:

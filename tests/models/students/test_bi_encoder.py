@@ -180,5 +180,8 @@ def test_facts_tell_what_there_was_to_learn_from(tiny_backbone, make_lesson):
         "queries_dropped": 0.0,
         "lists": 4.0,
         "steps": 2.0,
+        "negatives_dropped": 0.0,
+        "negatives_relabelled": 0.0,
+        "lists_short": 0.0,
         "parameters": parameters,
     }
