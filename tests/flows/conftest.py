@@ -3,6 +3,9 @@ import textwrap
 
 import pytest
 
+from tests.flows.finished_runs import finished_run  # noqa: F401  (fixtures of several files)
+from tests.flows.small_runs import small_run  # noqa: F401
+
 
 @pytest.fixture
 def beir_folder(tmp_path, tiny_collection):
@@ -91,3 +94,18 @@ def tiny_toml(tmp_path, beir_folder, tiny_backbone):
         """)
     )
     return path
+
+
+@pytest.fixture
+def direct(monkeypatch):
+    """Runs without Prefect: what a command does is the same, seconds earlier."""
+    from flows import command_run
+    from flows.execution import Execution, check_inputs, execute, make_directly
+
+    def run(config, store, name, choice):
+        execution = Execution(store, choice, make_directly(store), check_inputs(config, store, choice))
+        execute(config, name, execution)
+        ran = sum(row.status == "ran" for row in execution.provenance)
+        return ran, len(execution.provenance) - ran
+
+    monkeypatch.setattr(command_run, "run_with_prefect", run)

@@ -3,8 +3,6 @@ import pytest
 from data.errors import ConfigError
 from flows.answer_keys import open_key, open_texts
 
-pytest_plugins = ["tests.flows.finished_runs"]
-
 
 def test_the_only_teacher_is_chosen_by_itself(finished_run, store):
     finished_run("sharp")

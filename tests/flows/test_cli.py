@@ -18,21 +18,6 @@ def artifacts(tmp_path, monkeypatch):
     return tmp_path / "artifacts"
 
 
-@pytest.fixture
-def direct(monkeypatch):
-    """Runs without Prefect: what a command does is the same, seconds earlier."""
-    from flows import command_run
-    from flows.execution import Execution, check_inputs, execute, make_directly
-
-    def run(config, store, name, choice):
-        execution = Execution(store, choice, make_directly(store), check_inputs(config, store, choice))
-        execute(config, name, execution)
-        ran = sum(row.status == "ran" for row in execution.provenance)
-        return ran, len(execution.provenance) - ran
-
-    monkeypatch.setattr(command_run, "run_with_prefect", run)
-
-
 def test_run_plan_ls_show_path(tiny_toml, artifacts, direct, capsys):
     assert main(["run", str(tiny_toml)]) == 0
     first = capsys.readouterr().out

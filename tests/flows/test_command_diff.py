@@ -4,8 +4,6 @@ import pytest
 
 from flows.cli import main
 
-pytest_plugins = ["tests.flows.small_runs"]
-
 
 @pytest.fixture
 def diff(store, monkeypatch, capsys):

@@ -7,8 +7,6 @@ from data.dialects import DIALECTS
 from data.errors import ConfigError, InputError
 from flows import command_export
 
-pytest_plugins = ["tests.flows.finished_runs"]
-
 
 def export(store, *arguments):
     parser = argparse.ArgumentParser()

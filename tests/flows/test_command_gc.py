@@ -14,8 +14,6 @@ from flows.cli import main
 from flows.named_runs import every_run
 from flows.records import folder_of
 
-pytest_plugins = ["tests.flows.small_runs"]
-
 
 @pytest.fixture
 def gc(store, monkeypatch):

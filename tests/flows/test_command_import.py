@@ -7,8 +7,6 @@ from data.errors import ConfigError, InputError
 from data.schemas import ANSWERS
 from flows import command_export, command_import
 
-pytest_plugins = ["tests.flows.finished_runs"]
-
 
 def call(command, store, *arguments):
     parser = argparse.ArgumentParser()

@@ -5,8 +5,6 @@ import pytest
 from flows.cli import main
 from flows.records import folder_of
 
-pytest_plugins = ["tests.flows.small_runs"]
-
 STAGES = ["ingest", "mine_candidates", "score_candidates", "train_student", "evaluate_student"]
 EVERY_KIND = [
     ("ingest", "qrels-*.parquet"),

@@ -8,8 +8,6 @@ import pytest
 from flows.cli import main
 from flows.named_runs import named_run
 
-pytest_plugins = ["tests.flows.small_runs"]
-
 ROOT = Path(__file__).parents[2]
 
 

@@ -3,8 +3,6 @@ import pytest
 from flows.comparing import Number, Side, compare, numbers
 from flows.named_runs import named_run
 
-pytest_plugins = ["tests.flows.small_runs"]
-
 
 @pytest.fixture
 def sides(store, small_run):

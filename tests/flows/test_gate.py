@@ -13,7 +13,7 @@ def root(tmp_path):
     return tmp_path / "artifacts"
 
 
-def test_a_teacher_that_falls_short_stops_the_run_before_a_student_learns(tiny_toml, root, capsys):
+def test_a_teacher_that_falls_short_stops_the_run_before_a_student_learns(tiny_toml, root, direct, capsys):
     options = ["--artifacts", str(root)]
     strict = ["--set", 'gate.on_failure="stop"', "--set", "gate.max_ndcg_loss=-1.0"]
     assert main(["run", str(tiny_toml), *options, *strict]) == 3

@@ -4,8 +4,6 @@ from data.errors import ConfigError
 from flows.named_runs import every_run, named_run
 from flows.records import folder_of
 
-pytest_plugins = ["tests.flows.small_runs"]
-
 
 def key_of(record, stage):
     return next(row.key for row in record.rows if row.stage == stage)
