@@ -72,7 +72,7 @@ def ask_peer():
         environment = {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
         looked = f"import importlib.util as u, sys; sys.exit(u.find_spec({module!r}) is None)"
         if subprocess.run([sys.executable, "-c", looked], env=environment).returncode:
-            pytest.skip(f"{module} is neither installed nor in DISTILL_PEERS")
+            pytest.skip(f"{module} pins other versions than ours and is not installed: make peers brings it")
         command = [sys.executable, "-c", code, *map(str, arguments)]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

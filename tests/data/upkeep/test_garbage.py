@@ -89,7 +89,7 @@ def test_parts_of_before_a_rebuild_go(store, publish):
         (("part", "model-000000000000"), 5),
     ]
     assert [*collect(store, found)] == found
-    assert ArtifactStore(store.root).whole(ref.stage, ref.key) is not None
+    assert ArtifactStore(store.root).whole(ref.stage, ref.key).ref.parts == ref.parts
     assert garbage(store, {ref.key}) == []
 
 
@@ -136,7 +136,7 @@ def test_an_artifact_that_somebody_is_making_stays(store, publish):
     found = garbage(store, set())
     with store.lock(ref.stage, ref.key):
         assert "artifact" not in {each.kind for each in collect(store, found)}
-    assert ArtifactStore(store.root).whole(ref.stage, ref.key) is not None
+    assert ArtifactStore(store.root).whole(ref.stage, ref.key).ref.parts == ref.parts
 
 
 def test_a_part_that_was_named_since_stays(store, publish):

@@ -49,7 +49,7 @@ def test_every_path_leads_to_a_leaf_of_the_tree(vectors, splitting):
             assert 0 <= digit < end - first <= splitting.k
             node = first + digit
         assert found.tree.is_leaf[node]
-        assert 1 <= len(path) <= splitting.max_depth
+        assert len(path) in range(1, splitting.max_depth + 1)
 
 
 @given(matrices(), SPLITTINGS)
