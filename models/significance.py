@@ -8,6 +8,8 @@ tried where they are few, else a fixed random sample of them, in which the obser
 (Phipson and Smyth 2010), so that p is never 0. Source: Smucker, Allan and Carterette 2007 (CIKM).
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -84,6 +86,28 @@ def compare(values: pl.DataFrame, control: str, seed: int = 0) -> pa.Table:
         for measure in values["measure"].unique().sort()
     ]
     return pa.concat_tables([SIGNIFICANCE.columns.empty_table(), *tables])
+
+
+def compare_pairs(values: pl.DataFrame, controls: Mapping[str, str], seed: int = 0) -> pa.Table:
+    """Test systems against controls of their own, measure by measure (table ``significance``).
+
+    The pairs of one measure are one family for Holm's correction.
+
+    Args:
+        values: as ``compare`` takes them.
+        controls: the control of each system, by the system's name.
+        seed: of the random sign patterns.
+    """
+    found = [
+        compare(values.filter(pl.col("system").is_in([system, control])), control, seed)
+        for system, control in sorted(controls.items())
+    ]
+    rows = pl.DataFrame(pa.concat_tables([SIGNIFICANCE.columns.empty_table(), *found]))
+    families = rows.sort("measure", "system", "control").partition_by("measure", maintain_order=True)
+    adjusted = [
+        family.with_columns(p_holm=pl.Series(holm(family["p_value"].to_numpy()))) for family in families
+    ]
+    return pl.concat([rows.clear(), *adjusted]).to_arrow().cast(SIGNIFICANCE.columns)
 
 
 def _compare_one(values: pl.DataFrame, measure: str, control: str, seed: int) -> pa.Table:

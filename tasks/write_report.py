@@ -61,6 +61,7 @@ class Report(Settings):
     """What decides a report, and what to tell of the run that it closes."""
 
     options: ReportConfig
+    controls: tuple[tuple[Name, Name], ...] = ()  # of students that have one of their own
     provenance: tuple[ProvenanceRow, ...] = runtime((), "what was reused and what ran")
 
 
@@ -92,6 +93,7 @@ def write_report(  # noqa: PLR0913  (a stage names its inputs)
         pa.concat_tables([store.read(COSTS, *evaluations), train_costs(store, trained)]),
         config.options.measure,
         config.options.control,
+        controls=dict(config.controls),
     )
     positives = relevant(store, collection, generated)
     texts = store.scan(QUERIES, *filter(None, (collection, generated))), store.scan(PASSAGES, collection)
@@ -106,7 +108,7 @@ def write_report(  # noqa: PLR0913  (a stage names its inputs)
         facts=noted(store, (collection, generated, candidates, *answers, *decisions, clusters)),
         provenance=config.provenance,
     )
-    draft.write(board.significance, SIGNIFICANCE)
+    draft.write(pa.concat_tables([board.significance, board.own]), SIGNIFICANCE)
     draft.note(control=board.control, measure=board.main, queries=board.queries)
     draft.file("leaderboard.md").write_text(markdown.leaderboard(board), encoding="utf-8")
     draft.file("report.md").write_text(markdown.report(contents), encoding="utf-8")

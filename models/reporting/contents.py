@@ -14,7 +14,7 @@ from models.settings import Settings
 
 BINS = 48
 # Logged at every step, but no picture of learning.
-UNDRAWN = frozenset({"learning_rate", "grad_norm", "epoch"})
+UNDRAWN = frozenset({"learning_rate", "gradient_norm"})
 
 
 class ProvenanceRow(Settings):

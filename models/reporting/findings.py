@@ -32,6 +32,17 @@ def against(row: dict[str, Any]) -> str:
     )
 
 
+def verdict(row: dict[str, Any]) -> str:
+    """Whether a system beats its control, after Holm's correction.
+
+    >>> verdict({"difference": 0.02, "p_holm": 0.2})
+    'not shown to differ from it'
+    """
+    if row["p_holm"] >= wording.SIGNIFICANT:
+        return "not shown to differ from it"
+    return "beats it" if row["difference"] > 0 else "is beaten by it"
+
+
 def _is(p: float) -> str:
     text = wording.p_value(p)
     return text if text.startswith("<") else f"= {text}"

@@ -5,7 +5,7 @@ from models.reporting import figures, findings, wording
 from models.reporting.contents import Contents
 from models.reporting.decision_rows import count_rows
 from models.reporting.leaderboard import Leaderboard
-from models.reporting.rows import cost_rows, gate_rows, health_rows, provenance_rows
+from models.reporting.rows import cost_rows, gate_rows, health_rows, own_rows, provenance_rows
 from models.reporting.style import CSS
 
 TEMPLATE = """\
@@ -65,6 +65,8 @@ TEMPLATE = """\
 {{- row.wins }} / {{ row.ties }} / {{ row.losses }}</td></tr>
 {% endfor %}</tbody></table></div>
 {% else %}<p>There is nothing to compare {{ board.control }} with.</p>{% endif %}
+{% if own | length > 1 %}<p class="note">Students against the control that their settings name; Holm's
+correction over these pairs.</p>{{ table(own, "words") }}{% endif %}
 
 <h2 id="answers">Answer key</h2>
 <p class="note">Share of the scored pairs by raw teacher score:
@@ -138,6 +140,7 @@ def page(contents: Contents) -> str:
         methods=findings.methods(board),
         cards=_cards(board),
         costs=cost_rows(board),
+        own=own_rows(board),
         latency=figures.quality_by_latency(board.lines, board.main),
         histograms=[(each, figures.histogram(each)) for each in contents.distributions],
         audits=[(each, count_rows(each)) for each in contents.audits],

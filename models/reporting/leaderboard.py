@@ -11,7 +11,7 @@ import pyarrow as pa
 from data.errors import ConfigError
 from models.metrics import RETENTION, USUAL
 from models.reporting import wording
-from models.significance import compare
+from models.significance import compare, compare_pairs
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ class Leaderboard:
     control: str
     lines: Sequence[Standing]
     significance: pa.Table
+    # Students against controls of their own, where those are not the control of all.
+    own: pa.Table
 
     @property
     def main(self) -> str:
@@ -90,13 +92,26 @@ class Leaderboard:
         """A system's comparison in the main measure; None for the control itself."""
         return next((row for row in self.comparisons if row["system"] == name), None)
 
+    @property
+    def own_comparisons(self) -> list[dict[str, Any]]:
+        """Rows of ``own`` in the main measure, in the order of the lines."""
+        places = {line.name: place for place, line in enumerate(self.lines)}
+        rows = [row for row in self.own.to_pylist() if row["measure"] == self.main]
+        return sorted(rows, key=lambda row: places[row["system"]])
+
     def best_student(self) -> Standing | None:
         """The first student that is not the control."""
         return next((line for line in self.lines if line.role == "student" and not line.is_control), None)
 
 
-def leaderboard(
-    systems: Sequence[System], metrics: pa.Table, costs: pa.Table, main: str, control: str | None
+def leaderboard(  # noqa: PLR0913
+    systems: Sequence[System],
+    metrics: pa.Table,
+    costs: pa.Table,
+    main: str,
+    control: str | None,
+    *,
+    controls: Mapping[str, str] | None = None,
 ) -> Leaderboard:
     """Order the systems by the main measure, equal ones by name, and test each against the control.
 
@@ -106,6 +121,7 @@ def leaderboard(
         costs: what each took; ``train_s`` included where something was trained.
         main: a measure.
         control: a name; None for the first system.
+        controls: of students that have one of their own, by their name.
 
     Raises:
         ConfigError: the measure was not computed, or the control was not judged.
@@ -113,7 +129,9 @@ def leaderboard(
     names = list(dict.fromkeys(each.name for each in systems))
     control = _control(names, control)
     measures = measures_of(metrics, main)
-    significance = compare(over_seeds(metrics, systems), control)
+    values = over_seeds(metrics, systems)
+    significance = compare(values, control)
+    own = {name: each for name, each in (controls or {}).items() if each != control and name in names}
     lines = [_standing([each for each in systems if each.name == name], metrics, costs) for name in names]
     verdicts = significance.to_pylist()
     lines = [
@@ -131,6 +149,7 @@ def leaderboard(
         control=control,
         lines=sorted(lines, key=lambda line: (-line.values[measures[0]].mean, line.name)),
         significance=significance,
+        own=compare_pairs(values, own),
     )
 
 

@@ -30,9 +30,18 @@ def leaderboard(board: Leaderboard) -> str:
         "",
         *compared,
         "",
+        *_own(board),
         findings.legend(board),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _own(board: Leaderboard) -> list[str]:
+    rows = board.own_comparisons
+    if not rows:
+        return []
+    said = [f"- {row['system']} {findings.against(row)}: {findings.verdict(row)}" for row in rows]
+    return ["Students against the control that their settings name:", "", *said, ""]
 
 
 def report(contents: Contents) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from models.metrics import RETENTION
-from models.reporting import wording
+from models.reporting import findings, wording
 from models.reporting.contents import Contents
 from models.reporting.leaderboard import Leaderboard, Standing
 
@@ -24,14 +24,38 @@ COSTS = {
     "encode, ms": ("encode_ms", 1.0),
     "search, ms": ("search_ms", 1.0),
     "train, s": ("train_s", 1.0),
+    "terms of a query": ("query_terms", 1.0),
+    "of a passage": ("passage_terms", 1.0),
+    "FLOPS": ("flops", 1.0),
 }
+
+
+# Columns that stand there even if no system has such a cost; the others are those of sparse students.
+ALWAYS = frozenset({"parameters", "index_bytes", "encode_ms", "search_ms", "train_s"})
 
 
 def cost_rows(board: Leaderboard) -> Rows:
     """What each system retains of its teacher, and what it takes."""
-    return [["system", "retention", *COSTS]] + [
-        [line.name, line.cell(RETENTION), *(_cost(line, *COSTS[heading]) for heading in COSTS)]
+    told = {cost for line in board.lines for cost in line.costs}
+    columns = {heading: cost for heading, cost in COSTS.items() if cost[0] in ALWAYS | told}
+    return [["system", "retention", *columns]] + [
+        [line.name, line.cell(RETENTION), *(_cost(line, *cost) for cost in columns.values())]
         for line in board.lines
+    ]
+
+
+def own_rows(board: Leaderboard) -> Rows:
+    """Each student against its own control, in the main measure."""
+    return [["student", "control", "difference", "p", "p, Holm", "verdict"]] + [
+        [
+            row["system"],
+            row["control"],
+            wording.signed(row["difference"]),
+            wording.p_value(row["p_value"]),
+            wording.p_value(row["p_holm"]),
+            findings.verdict(row),
+        ]
+        for row in board.own_comparisons
     ]
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 from data import tables
 from data.errors import SchemaError
 from data.schemas import SIGNIFICANCE
-from models.significance import PERMUTATIONS, compare, holm, randomisation_p
+from models.significance import PERMUTATIONS, compare, compare_pairs, holm, randomisation_p
 
 DIFFERENCES = arrays.arrays(
     np.float64, st.tuples(st.integers(1, 40), st.integers(1, 3)), elements=st.floats(-1, 1, width=16)
@@ -114,3 +114,29 @@ def test_systems_on_other_queries_are_refused():
         compare(frame(control=[0, 0, 1], student=[1, 1]), "control")
     with pytest.raises(SchemaError, match="found RR@10 of absent on fewer queries"):
         compare(frame(student=[1, 1]), "absent")
+
+
+def test_pairs_are_one_family_and_each_is_compared_as_if_alone():
+    generator = np.random.default_rng(0)
+    systems = {"a": 0.5, "b": 0.3, "c": 0.1, "d": 0.4}
+    values = pl.DataFrame(
+        [
+            (name, "RR@10", f"q{query}", mean + float(noise))
+            for name, mean in systems.items()
+            for query, noise in enumerate(generator.normal(0, 0.2, 12))
+        ],
+        schema=["system", "measure", "qid", "value"],
+        orient="row",
+    )
+    found = pl.DataFrame(compare_pairs(values, {"a": "b", "d": "c"}))
+    alone = [
+        compare(values.filter(pl.col("system").is_in(pair)), pair[1]) for pair in (["a", "b"], ["d", "c"])
+    ]
+    assert found["p_value"].to_list() == [each["p_value"][0].as_py() for each in alone]
+    assert found["p_holm"].to_list() == holm(found["p_value"].to_numpy()).tolist()
+    assert found.select("system", "control").rows() == [("a", "b"), ("d", "c")]
+
+
+def test_no_pairs_are_an_empty_table():
+    values = pl.DataFrame(schema={"system": str, "measure": str, "qid": str, "value": float})
+    assert compare_pairs(values, {}).num_rows == 0

@@ -46,6 +46,17 @@ def test_every_system_but_the_control_is_compared_with_it(board):
     assert [line.part for line in board.lines] == ["teacher", "student", "student, control", "baseline"]
 
 
+def test_a_student_is_held_against_its_own_control(systems, metrics, costs):
+    controls = {"kl": "bm25", "hard": "hard", "absent": "bm25"}
+    board = leaderboard(systems, metrics, costs, "nDCG@10", "hard", controls=controls)
+    # kl - bm25: .7 - .2 and .8 - .4, mean .45; what has the board's control, or was left out, has no row.
+    assert [(row["system"], row["control"], row["wins"]) for row in board.own_comparisons] == [
+        ("kl", "bm25", 2)
+    ]
+    assert board.own_comparisons[0]["difference"] == pytest.approx(0.45)
+    assert [row["control"] for row in board.comparisons] == ["hard"] * 3
+
+
 def test_without_a_named_control_the_first_system_is_it(systems, metrics, costs):
     found = leaderboard(systems, metrics, costs, "nDCG@10", None)
     assert found.control == "bm25"

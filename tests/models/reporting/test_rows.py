@@ -1,12 +1,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.schemas import COSTS
+from data.tables import from_rows
+from models.reporting.leaderboard import leaderboard
+from models.reporting.markdown import leaderboard as markdown
 from models.reporting.rows import (
     aligned,
     cost_rows,
     distribution_rows,
     gate_rows,
     health_rows,
+    own_rows,
     provenance_rows,
     quality_rows,
     training_rows,
@@ -36,6 +41,25 @@ def test_quality_and_cost_worked_by_hand(board):
         ["teacher:minilm", NOTHING, NOTHING, NOTHING, NOTHING, "40.0", NOTHING],
         ["kl", ".900±.000", "12.0", NOTHING, "3.00", NOTHING, "15.0"],
     ]
+
+
+def test_costs_that_only_some_have_are_columns_only_then(systems, metrics, costs):
+    more = from_rows(
+        [*map(tuple, (row.values() for row in costs.to_pylist())), ("kl/0", "flops", 2.5)], COSTS
+    )
+    rows = cost_rows(leaderboard(systems, metrics, more, "nDCG@10", "hard"))
+    assert rows[0][-2:] == ["train, s", "FLOPS"]
+    assert [row[-1] for row in rows if row[0] in ("kl", "bm25")] == ["2.50", NOTHING]
+
+
+def test_a_student_that_does_not_beat_its_control_is_said_not_to(systems, metrics, costs):
+    board = leaderboard(systems, metrics, costs, "nDCG@10", "hard", controls={"kl": "bm25"})
+    # Two queries, both better: two of four sign patterns are as extreme.
+    told = ["kl", "bm25", "+.450", ".5000", ".5000", "not shown to differ from it"]
+    assert own_rows(board)[1:] == [told]
+    assert "- kl +.450 against bm25 (p = .5000; with Holm's correction p = .5000): not shown to" in markdown(
+        board
+    )
 
 
 def test_the_other_tables_worked_by_hand(contents):
