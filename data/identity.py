@@ -59,6 +59,11 @@ def _field(value: Any, field: FieldInfo, digests: FileDigests) -> Any:  # noqa: 
     return canonical(value, digests)
 
 
+def unnamed(value: BaseModel, digests: FileDigests) -> dict[str, Any]:
+    """Canonical settings without ``name``, which is for people and changes nothing that is learned."""
+    return {key: each for key, each in canonical(value, digests).items() if key != "name"}
+
+
 def modules_of(value: object) -> set[str]:
     """Names of the modules that define the configuration classes inside ``value``.
 

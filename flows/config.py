@@ -14,16 +14,18 @@ from pydantic import Field, ValidationError, model_validator
 
 from data.errors import ConfigError
 from data.sources import SourceChoice
+from flows.config_names import name_problems
 from models.gate.limits import GateConfig
-from models.retrievers import AnyRetrieverConfig, RetrieverChoice
+from models.retrievers import RetrieverChoice
 from models.settings import Settings
 from models.students import AnyStudentConfig, StudentChoice
+from models.subjects import RunSubject
 from models.teachers import AnyTeacherConfig, TeacherChoice
-from models.teachers.ensemble import EnsembleConfig
+from models.teachers.taught import TaughtConfig
 from tasks.cluster_passages import ClusterConfig
 from tasks.decide_negatives import DecideConfig
 from tasks.embed_passages import EmbedConfig
-from tasks.evaluate_student import EvaluateConfig, RunSubject
+from tasks.evaluate_student import EvaluateConfig
 from tasks.generate_queries import GenerateConfig
 from tasks.ingest import IngestConfig
 from tasks.mine_candidates import MineConfig
@@ -59,52 +61,36 @@ class PipelineConfig(Settings):
         named = {teacher.name: teacher for teacher in self.teachers}
         return named[student.teacher or self.teachers[0].name]
 
+    @property
+    def learners(self) -> tuple[AnyStudentConfig, ...]:
+        """All who learn: the students, and the teachers that are taught by another."""
+        taught = (teacher.student for teacher in self.teachers if isinstance(teacher, TaughtConfig))
+        return (*self.students, *taught)
+
+    def seeds_of(self, student: AnyStudentConfig) -> tuple[int, ...]:
+        """The seeds a student is trained with: its own, else those of the run."""
+        return self.seeds if student.seeds is None else student.seeds
+
+    @property
+    def controls(self) -> tuple[tuple[str, str], ...]:
+        """Students with a control of their own, and its name."""
+        return tuple((student.name, student.control) for student in self.students if student.control)
+
+    @property
+    def teacher_groups(self) -> list[list[AnyTeacherConfig]]:
+        """The teachers in their order; one that is taught by another begins a new group."""
+        groups: list[list[AnyTeacherConfig]] = [[]]
+        for teacher in self.teachers:
+            if isinstance(teacher, TaughtConfig):
+                groups.append([])
+            groups[-1].append(teacher)
+        return groups
+
     @model_validator(mode="after")
     def _check_names(self) -> "PipelineConfig":
-        problems = [
-            f"{section}: the name {name!r} is used {names.count(name)} times; expected distinct names"
-            for section, names in self._names().items()
-            for name in sorted(set(names))
-            if names.count(name) > 1
-        ]
-        teachers = [teacher.name for teacher in self.teachers]
-        known = ", ".join(teachers)
-        problems += [
-            f"students.{student.name}.teacher: found {student.teacher!r}; expected one of {known}"
-            for student in self.students
-            if student.teacher and student.teacher not in teachers
-        ]
-        problems += [
-            f"teachers.{teacher.name}.members: found {name!r}; expected teachers that stand before it"
-            for place, teacher in enumerate(self.teachers)
-            if isinstance(teacher, EnsembleConfig)
-            for name in teacher.members
-            if name not in teachers[:place]
-        ]
-        references = [*teachers, *(miner.name for miner in self.mine.miners)]
-        problems += [
-            f"students.{student.name}.targets.reference: found {student.reference!r}; "
-            f"expected one of {', '.join(references)}"
-            for student in self.students
-            if student.reference and student.reference not in references
-        ]
-        systems = self._names()["systems"]
-        if self.report.control and self.report.control not in systems:
-            problems.append(
-                f"report.control: found {self.report.control!r}; expected one of {', '.join(systems)}"
-            )
-        if problems:
+        if problems := name_problems(self):
             raise ValueError("\n".join(problems))
         return self
-
-    def _names(self) -> dict[str, list[str]]:
-        systems: Sequence[AnyStudentConfig | AnyRetrieverConfig | RunSubject]
-        systems = (*self.baselines, *self.runs, *self.students)
-        return {
-            "teachers": [teacher.name for teacher in self.teachers],
-            "systems": [system.name for system in systems],
-            "seeds": [str(seed) for seed in self.seeds],
-        }
 
 
 def config_path(name: str) -> Path:

@@ -6,14 +6,14 @@ trainer's checkpoints hold pickles, and a stage is made whole or not at all.
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, cast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 import polars as pl
 import pyarrow as pa
 from datasets import Dataset
-from sentence_transformers import CrossEncoderTrainer, SentenceTransformerTrainer
-from sentence_transformers.base.data_collator import BaseDataCollator
+from sentence_transformers.base.model import BaseModel
 from sentence_transformers.base.sampler import DefaultBatchSampler
 from sentence_transformers.base.training_args import BaseTrainingArguments
 from sentence_transformers.util import resolve_ids
@@ -28,14 +28,67 @@ from data.tables import from_rows
 from models.batches import Lists
 from models.encoders.attention import fast_attention
 from models.hardware import device, keep_freed_memory, resolve_precision
-from models.repeats import TokenizeOnce
 from models.student import Lesson
+from models.trainers import OnceTokenized
 from models.training import TrainingConfig
 
 ArgumentsT = TypeVar("ArgumentsT", bound=BaseTrainingArguments)
 CURVE_POINTS = 200
-# What the trainer logs, by the name it has in the curve.
-MEASURES = {"loss": "loss", "learning_rate": "learning_rate", "grad_norm": "gradient_norm"}
+# What the trainer logs of itself, and its gradient's norm by a full name; all else is a measure of the curve.
+NO_MEASURES = frozenset(
+    {"step", "epoch", "train_runtime", "train_samples_per_second", "train_steps_per_second"}
+    | {"total_flos", "train_loss"}
+)
+RENAMED = {"grad_norm": "gradient_norm"}
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A loss that has more to tell of the steps since the last report than its parts."""
+
+    def measures(self) -> dict[str, float]:
+        """What it measured, by name; it starts again from nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Course:
+    """How one student is taught: its model, the library's trainer, a loss, and what the loss is told.
+
+    ``label`` makes of the lists' rows what the trainer reads: query_id, document_ids and, for a loss that
+    takes it, label.
+    """
+
+    model: BaseModel
+    loss: nn.Module
+    trainer: type[OnceTokenized]
+    arguments: type[BaseTrainingArguments]
+    label: Callable[[pl.DataFrame], pl.DataFrame]
+    callbacks: Sequence[TrainerCallback] = ()
+
+
+def teach(course: Course, lists: Lists, settings: TrainingConfig, lesson: Lesson) -> pa.Table:
+    """Train a student on all lists and give the curve (table ``curve``).
+
+    Raises:
+        StageFailed: the loss is no longer a number.
+    """
+    set_dropout(course.model, settings.dropout)
+    rows = course.label(lists.rows)
+    documents = range(1, 1 + int(rows["document_ids"].list.len()[0]))
+    # Which of the model's two lengths a column is cut at.
+    tasks = {"query": "query", **{f"document_{place}": "document" for place in documents}}
+    arguments = training_arguments(
+        course.arguments, settings, lists=lists.rows.height, lesson=lesson, tasks=tasks
+    )
+    trainer = course.trainer(
+        model=course.model,
+        args=arguments,
+        train_dataset=dataset(rows, lists, "columns"),
+        loss=course.loss,
+        callbacks=list(course.callbacks),
+    )
+    return fit(trainer, course.loss)
 
 
 def training_arguments(
@@ -112,14 +165,14 @@ def parameters(model: nn.Module) -> float:
     return float(sum(weights.numel() for weights in model.parameters()))
 
 
-def fit(trainer: Trainer) -> pa.Table:
-    """Train to the end and give the curve (table ``curve``).
+def fit(trainer: Trainer, loss: nn.Module | None = None) -> pa.Table:
+    """Train to the end and give the curve (table ``curve``), with what a ``Watched`` loss measures.
 
     Raises:
         StageFailed: the loss is no longer a number.
     """
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Watch())
+    trainer.add_callback(Watch(loss if isinstance(loss, Watched) else None))
     keep_freed_memory()
     with fast_attention(cast("nn.Module", trainer.model)):
         trainer.train()
@@ -133,37 +186,19 @@ def curve(history: list[dict[str, Any]]) -> pa.Table:
     [{'step': 1, 'measure': 'loss', 'value': 2.0}]
     """
     rows = [
-        (entry["step"], measure, float(entry[name]))
+        (entry["step"], RENAMED.get(name, name), float(value))
         for entry in history
-        for name, measure in MEASURES.items()
-        if name in entry
+        for name, value in entry.items()
+        if name not in NO_MEASURES
     ]
     return from_rows(rows, CURVE)
 
 
-class _NoCard:
-    """Leaves out the model card: it would draw examples of the texts, and the manifest tells more."""
-
-    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-        """Add none."""
-
-
-class EncoderTrainer(_NoCard, SentenceTransformerTrainer):
-    """Trains a SentenceTransformer; a text of many lists is tokenised once."""
-
-    def get_data_collator(self, model: Any, *args: Any, **options: Any) -> BaseDataCollator:  # noqa: ANN401
-        """Make the library's collator of columns."""
-        collator = super().get_data_collator(model, *args, **options)
-        collator.preprocess_fn = TokenizeOnce(collator.preprocess_fn, model.tokenizer)
-        return collator
-
-
-class RerankerTrainer(_NoCard, CrossEncoderTrainer):
-    """Trains a CrossEncoder."""
-
-
 class Watch(TrainerCallback):
-    """Shows a bar on a terminal and stops a run whose loss is no number."""
+    """Shows a bar on a terminal, asks the loss what it measured, and stops a run whose loss is no number."""
+
+    def __init__(self, loss: Watched | None = None) -> None:
+        self._loss = loss
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401, ARG002
         """Start the bar."""
@@ -174,7 +209,7 @@ class Watch(TrainerCallback):
         self.bar.update(state.global_step - self.bar.n)
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401, ARG002
-        """Check the loss.
+        """Check the loss, and add what it measured to the log.
 
         Raises:
             StageFailed: it is NaN or infinite.
@@ -186,6 +221,8 @@ class Watch(TrainerCallback):
                 "Lower training.learning_rate, or set training.precision to float32."
             )
             raise StageFailed(msg)
+        if self._loss is not None and "loss" in state.log_history[-1]:
+            state.log_history[-1].update(self._loss.measures())
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401, ARG002
         """Remove the bar."""

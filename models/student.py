@@ -1,18 +1,25 @@
 """What a student is: it learns from the answer key, then retrieves."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 from pydantic import Field, PositiveInt
 
 from models.retriever import Retriever
+from models.scales import ScaleName
 from models.settings import Name, Settings
+from models.targets import AnyTarget
+from models.teacher import Teacher, TeacherConfig
+from models.texts import passage_texts
 
 
 class Need(StrEnum):
@@ -21,7 +28,14 @@ class Need(StrEnum):
     ANSWERS = "answers"
     EMBEDDINGS = "embeddings"
     CLUSTERS = "clusters"
+    # The teacher itself, opened by the student: its weights, its inner states.
     TEACHER = "teacher"
+    # The teacher's answer to any pair, while learning; what it says is stored as its other answers are.
+    SCORER = "scorer"
+
+
+# Pairs (qid, pid) of the lesson's queries and passages in; their scores, in that order, out.
+Scorer = Callable[[pl.DataFrame], pl.Series]
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,30 @@ class Lesson:
     reference: pl.LazyFrame | None = None
     # Which mined passages are no negatives (qid, pid, action); None: nothing was decided.
     decisions: pl.LazyFrame | None = None
+    # The teacher's settings, by which a student that needs it opens it (``TeacherConfig.model_of``).
+    teacher: TeacherConfig | None = None
+    scorer: Scorer | None = None
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The passages a student is to find (table ``passages``), and what was made of them before.
+
+    ``vectors`` are those of the table ``embeddings``, [passage, width], row by row; None unless the student
+    asks for them in ``finds_with``.
+    """
+
+    passages: pa.Table
+    vectors: npt.NDArray[np.float32] | None = None
+
+    def texts(self, template: str) -> list[str]:
+        """Each passage as one string."""
+        return passage_texts(self.passages, template)
+
+    @cached_property
+    def pids(self) -> list[str]:
+        """Their identifiers, row by row."""
+        return self.passages["pid"].to_pylist()
 
 
 @runtime_checkable
@@ -59,8 +97,8 @@ class Student(Protocol):
         """Learn; give the training curve (table ``curve``: step, measure, value)."""
         ...
 
-    def retriever(self, passages: Sequence[str]) -> Retriever:
-        """Index the passages, given as texts in the order of their rows."""
+    def retriever(self, shelf: Shelf) -> Retriever:
+        """Index the passages in the order of their rows."""
         ...
 
     def save(self, folder: Path) -> None:
@@ -76,6 +114,14 @@ class StudentConfig(Settings):
     teacher: Name | None = Field(
         default=None, json_schema_extra={"cache": False}, description="None: the first of the teachers."
     )
+    control: Name | None = Field(
+        default=None,
+        json_schema_extra={"cache": False},
+        description="The student that it is to beat: the same but for the teacher. None: the report's.",
+    )
+    seeds: tuple[int, ...] | None = Field(
+        default=None, json_schema_extra={"cache": False}, description="None: those of the run."
+    )
     template: str = "{title} {text}"
     query_max_tokens: PositiveInt = 32
     passage_max_tokens: PositiveInt = 180
@@ -86,9 +132,24 @@ class StudentConfig(Settings):
         return frozenset()
 
     @property
+    def finds_with(self) -> frozenset[Need]:
+        """What it asks for when it retrieves."""
+        return frozenset()
+
+    @property
     def reference(self) -> str | None:
         """Name of the miner or teacher whose scores its targets are calibrated to, if any."""
         return None
+
+    @property
+    def takes(self) -> tuple[tuple[str, AnyTarget], ...]:
+        """Its losses that read the answer key, with what is made of the scores (``models.contracts``)."""
+        return ()
+
+    @property
+    def scale(self) -> ScaleName:
+        """What its scores are measured in, where it teaches in its turn."""
+        return "unknown"
 
     @abstractmethod
     def build(self, seed: int) -> Student:
@@ -97,3 +158,8 @@ class StudentConfig(Settings):
     @abstractmethod
     def load(self, folder: Path) -> Student:
         """Open a student that ``save`` wrote."""
+
+    def as_teacher(self, folder: Path, queries: Sequence[str], passages: Sequence[str]) -> Teacher | None:
+        """Open a trained student to score pairs of these texts; None for one that can only retrieve."""
+        del folder, queries, passages
+        return None

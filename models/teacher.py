@@ -3,11 +3,12 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from data.errors import ConfigError
 from models.retriever import Rows
 from models.scales import ScaleName
 from models.settings import Name, Settings
@@ -65,6 +66,20 @@ class TeacherConfig(Settings):
         """Open a teacher that knows pairs by their names and needs no text; None for all others."""
         del qids, pids
         return None
+
+    def model_of(self, weights: Path | None) -> Any:  # noqa: ANN401  (each kind has its own class of model)
+        """Open the model itself, for a student that looks into it: states, attention, token vectors.
+
+        Raises:
+            ConfigError: there is no model to look into.
+        """
+        del weights
+        raise ConfigError(
+            where=f"teachers.{self.name}",
+            found="a teacher without a model to look into",
+            expected="one whose states the student can read",
+            advice="Give the student another teacher, or settings that need scores only.",
+        )
 
     @abstractmethod
     def load(self, weights: Path | None, queries: Sequence[str], passages: Sequence[str]) -> Teacher:

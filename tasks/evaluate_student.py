@@ -5,32 +5,31 @@ the answer key. How much of its teacher a student retains is asked on the same p
 the student over that of the teacher re-ranking the student's own best.
 """
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from data.artifacts import ArtifactStore
-from data.digests import FileDigests
 from data.drafts import Draft
-from data.errors import ArtifactMissing, ConfigError
-from data.identity import Identity
+from data.errors import ArtifactMissing
 from data.manifests import ArtifactRef
-from data.schemas import CANDIDATES, COSTS, METRICS, PASSAGES, QRELS, QUERIES, RUN
+from data.schemas import CANDIDATES, COSTS, METRICS, PASSAGES, QRELS, QUERIES, RUN, embeddings_schema
 from data.tables import from_rows
 from data.trec import read_run, write_run
 from models.exam import Exam, Paper, known, mark, mined, reorder, retained, set_exam, sit
 from models.metrics import USUAL, MeasureName
 from models.retriever import Retriever
-from models.retrievers import RetrieverChoice
 from models.runs import best
-from models.settings import Name, Settings, runtime
+from models.settings import Settings, runtime
 from models.stored_teacher import open_teacher
-from models.students import StudentChoice
+from models.student import Need, Shelf
+from models.subjects import BaselineSubject, RunSubject, StudentSubject, Subject, TeacherSubject
 from models.teacher import Teacher
-from models.teachers import AnyTeacherConfig, TeacherChoice
+from models.teachers import AnyTeacherConfig
 from models.texts import passage_texts
 from tasks.stage import stage
 
@@ -53,87 +52,6 @@ class EvaluateConfig(Settings):
     batch_queries: PositiveInt = runtime(256, "queries encoded and searched at a time")
 
 
-class BaselineSubject(Settings):
-    """A retriever as it comes: BM25, the untrained backbone."""
-
-    kind: Literal["baseline"] = "baseline"
-    retriever: RetrieverChoice
-
-    @property
-    def system(self) -> str:
-        """Its name in the table ``metrics``."""
-        return self.retriever.name
-
-    @property
-    def name(self) -> str:
-        """Its name on the leaderboard."""
-        return self.system
-
-
-class StudentSubject(Settings):
-    """A trained student, and the teacher that it is held against."""
-
-    kind: Literal["student"] = "student"
-    student: StudentChoice
-    seed: int
-    teacher: TeacherChoice | None = None
-
-    @property
-    def system(self) -> str:
-        """Its name in the table ``metrics``: one for each seed."""
-        return f"{self.student.name}/{self.seed}"
-
-    @property
-    def name(self) -> str:
-        """What its seeds share: its name on the leaderboard."""
-        return self.student.name
-
-
-class TeacherSubject(Settings):
-    """A teacher that re-ranks the mined candidates."""
-
-    kind: Literal["teacher"] = "teacher"
-    teacher: TeacherChoice
-
-    @property
-    def system(self) -> str:
-        """Its name in the table ``metrics``."""
-        return f"teacher:{self.teacher.name}"
-
-    @property
-    def name(self) -> str:
-        """Its name on the leaderboard."""
-        return self.system
-
-
-def _digest(path: Path, digests: FileDigests) -> str:
-    if not path.is_file():
-        raise ConfigError(
-            where=f"runs.path = {str(path)!r}",
-            found="no such file",
-            expected="a TREC run file",
-            advice="Give the path from where distill is started.",
-        )
-    return digests.sha256(path)
-
-
-class RunSubject(Settings):
-    """A run that some other system made: a TREC file."""
-
-    kind: Literal["run"] = "run"
-    name: Name
-    path: Annotated[Path, Identity(_digest)]
-
-    @property
-    def system(self) -> str:
-        """Its name in the table ``metrics``."""
-        return self.name
-
-
-AnySubject = BaselineSubject | StudentSubject | TeacherSubject | RunSubject
-Subject = Annotated[AnySubject, Field(discriminator="kind")]
-
-
 def _system(fields: dict[str, Any]) -> str:
     return fields["subject"].system if "subject" in fields else ""
 
@@ -150,6 +68,7 @@ class Evaluation(Settings):
     reads={
         "collection": ("passages.parquet", "queries.parquet", "qrels.parquet"),
         "candidates": ("candidates.parquet",),
+        "embeddings": ("embeddings.parquet",),
         "weights": ("model",),
         "teacher_weights": ("model",),
     }
@@ -162,6 +81,7 @@ def evaluate_student(  # noqa: PLR0913  (a stage names its inputs)
     collection: ArtifactRef,
     weights: ArtifactRef | None = None,
     candidates: ArtifactRef | None = None,
+    embeddings: ArtifactRef | None = None,
     teacher_weights: ArtifactRef | None = None,
 ) -> None:
     """Set the exam, let the subject answer, mark its paper.
@@ -173,13 +93,15 @@ def evaluate_student(  # noqa: PLR0913  (a stage names its inputs)
         collection: passages, queries and judgements.
         weights: of a student, or of a teacher that was trained here.
         candidates: what a teacher re-ranks.
+        embeddings: vectors of the passages, for a student that retrieves with them.
         teacher_weights: of the teacher that a student is held against, if it was trained here.
     """
     options, subject = config.options, config.subject
     passages, queries, qrels = (store.read(each, collection) for each in (PASSAGES, QUERIES, QRELS))
     exam = set_exam(passages, queries, qrels, options.split)
     found = store.scan(CANDIDATES, candidates) if candidates else None
-    paper = _answer(exam, config, store, weights, found)
+    shelf = Shelf(exam.passages, _vectors(store, embeddings))
+    paper = _answer(exam, config, store, weights, found, shelf)
     run = best(paper.run, options.depth, options.drop_self)
     marks = [mark(exam, run, config.system, options.measures)]
     teacher = subject.teacher if isinstance(subject, StudentSubject) else None
@@ -206,21 +128,23 @@ def _teacher(
     )
 
 
-def _answer(
+def _answer(  # noqa: PLR0913, PLR0917
     exam: Exam,
     config: Evaluation,
     store: ArtifactStore,
     weights: ArtifactRef | None,
     candidates: pl.LazyFrame | None,
+    shelf: Shelf,
 ) -> Paper:
     subject = config.subject
     match subject:
         case BaselineSubject(retriever=retriever):
             return _sit(exam, retriever.build(passage_texts(exam.passages, retriever.template)), config)
         case StudentSubject(student=student):
-            texts = passage_texts(exam.passages, student.template)
+            if Need.EMBEDDINGS in student.finds_with:
+                _given(shelf.vectors, "embeddings")
             folder = store.path(_given(weights, "weights"), "model")
-            return _sit(exam, student.load(folder).retriever(texts), config)
+            return _sit(exam, student.load(folder).retriever(shelf), config)
         case TeacherSubject(teacher=teacher):
             pairs = mined(_given(candidates, "candidates"), exam)
             return reorder(exam, pairs, _teacher(exam, teacher, store, weights))
@@ -231,6 +155,14 @@ def _answer(
 def _sit(exam: Exam, retriever: Retriever, config: Evaluation) -> Paper:
     options = config.options
     return sit(exam, retriever, options.depth + options.drop_self, options.batch_queries)
+
+
+def _vectors(store: ArtifactStore, embeddings: ArtifactRef | None) -> npt.NDArray[np.float32] | None:
+    """Vectors of all passages, row by row: both tables are sorted by pid."""
+    if embeddings is None:
+        return None
+    vectors = store.scan(embeddings_schema(1), embeddings).sort("pid").collect()["vector"]
+    return vectors.to_numpy()
 
 
 def _given(value: GivenT | None, name: str) -> GivenT:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 from pydantic import PositiveInt
@@ -23,7 +22,7 @@ from data.manifests import ArtifactRef
 from data.pair_blocks import pair_blocks
 from data.progress import meter
 from data.schemas import ANSWERS, CANDIDATES, PASSAGES, QRELS, QUERIES
-from models.retriever import Rows
+from models.named_pairs import NamedPairs
 from models.settings import Settings, runtime
 from models.stored_teacher import StoredTeacher, open_teacher
 from models.teacher import Teacher
@@ -67,7 +66,7 @@ def outlook(  # noqa: PLR0913  (as the stage)
     pairs = missing = 0
     for block in work.blocks:
         pairs += block.height
-        missing += teacher.missing(*work.rows_of(block))
+        missing += teacher.missing(*work.named.rows(block))
     rate = teacher.pairs_per_s
     return Outlook("pair", pairs - missing, missing, missing / rate if rate else None)
 
@@ -102,7 +101,7 @@ def score_candidates(  # noqa: PLR0913  (a stage names its inputs)
             bar.update(block.height)
         pairs = writer.rows
     seconds = time.perf_counter() - started
-    draft.note(scale=config.teacher.scale, pairs=pairs, positives=work.known, queries=work.queries.height)
+    draft.note(scale=config.teacher.scale, pairs=pairs, positives=work.known, queries=work.queries)
     draft.note(seconds=round(seconds, 2), pairs_per_s=round(pairs / max(seconds, 1e-9), 1))
     if isinstance(teacher, StoredTeacher):
         scored, reused = teacher.scored, teacher.reused
@@ -113,22 +112,13 @@ def score_candidates(  # noqa: PLR0913  (a stage names its inputs)
 
 @dataclass(frozen=True)
 class Work:
-    """A teacher and what it is asked: blocks of pairs (qid, pid), and where their texts stand."""
+    """A teacher and what it is asked: blocks of pairs (qid, pid) of so many queries, and where they stand."""
 
     teacher: Teacher
     blocks: Iterator[pl.DataFrame]
-    queries: pl.DataFrame
-    passages: pl.DataFrame
+    named: NamedPairs
+    queries: int
     known: int
-
-    def rows_of(self, block: pl.DataFrame) -> tuple[Rows, Rows]:
-        """Rows of the teacher's queries and passages, pair by pair."""
-        placed = block.join(self.queries, left_on="qid", right_on="id", maintain_order="left")
-        placed = placed.join(
-            self.passages, left_on="pid", right_on="id", suffix="_passage", maintain_order="left"
-        )
-        query_rows, passage_rows = (placed[column].to_numpy() for column in ("row", "row_passage"))
-        return query_rows, passage_rows
 
 
 def open_work(  # noqa: PLR0913, PLR0917
@@ -153,8 +143,8 @@ def open_work(  # noqa: PLR0913, PLR0917
     return Work(
         teacher=teacher,
         blocks=pair_blocks(path, known, queries["qid"], config.options.shard_pairs),
-        queries=numbered(queries["qid"]),
-        passages=numbered(passages["pid"]),
+        named=NamedPairs(queries["qid"], passages["pid"]),
+        queries=queries.height,
         known=known.height,
     )
 
@@ -169,18 +159,8 @@ def asked_queries(
     return found.sort("qid")
 
 
-def numbered(ids: pl.Series | pa.ChunkedArray) -> pl.DataFrame:
-    """Identifiers and the rows at which they stand (columns id, row).
-
-    >>> numbered(pl.Series(["a", "b"])).rows()
-    [('a', 0), ('b', 1)]
-    """
-    named = pl.Series("id", ids, dtype=pl.String)
-    return pl.DataFrame([named, pl.Series("row", np.arange(len(named)), dtype=pl.Int64)])
-
-
 def answers(pairs: pl.DataFrame, work: Work, name: str) -> pa.Table:
     """Score a block of pairs (table ``answers``)."""
-    scores = work.teacher.score(*work.rows_of(pairs))
-    scored = pairs.select("qid", "pid", teacher=pl.lit(name), score=pl.Series(scores, dtype=pl.Float32))
+    scores = work.named.scores(work.teacher, pairs)
+    scored = pairs.select("qid", "pid", teacher=pl.lit(name), score=scores)
     return scored.to_arrow().cast(ANSWERS.columns)

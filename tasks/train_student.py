@@ -6,8 +6,11 @@ says in ``needs``; what it was not given is None.
 
 import time
 from collections.abc import Set
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
 import polars as pl
 import pyarrow as pa
@@ -15,6 +18,7 @@ import pyarrow as pa
 from data.artifacts import ArtifactStore
 from data.drafts import Draft
 from data.errors import ArtifactMissing
+from data.identity import Identity, unnamed
 from data.manifests import ArtifactRef
 from data.schemas import (
     ANSWERS,
@@ -27,9 +31,14 @@ from data.schemas import (
     QUERIES,
     embeddings_schema,
 )
+from models.named_pairs import NamedPairs
 from models.settings import Settings
-from models.student import Lesson, Need, StudentConfig
+from models.stored_teacher import open_teacher
+from models.student import Lesson, Need, Scorer, StudentConfig
 from models.students import StudentChoice
+from models.teacher import TeacherConfig
+from models.teachers import TeacherChoice
+from models.texts import passage_texts
 from tasks.stage import stage
 
 
@@ -38,6 +47,8 @@ class TrainStudent(Settings):
 
     student: StudentChoice
     seed: int
+    # Of a student that needs more of its teacher than its answers.
+    teacher: Annotated[TeacherChoice, Identity(unnamed)] | None = None
 
 
 @stage(
@@ -91,11 +102,27 @@ def train_student(  # noqa: PLR0913  (a stage names its inputs)
             scratch=Path(scratch),
             reference=_reference(store, config.student, candidates, reference),
             decisions=store.scan(DECISIONS, decisions) if decisions else None,
+            teacher=config.teacher,
         )
+        if config.teacher and Need.SCORER in config.student.needs:
+            lesson = replace(lesson, scorer=_scorer(store, config.teacher, teacher, lesson))
         curve = student.train(lesson)
     draft.note(train_s=round(time.perf_counter() - started, 2), final_loss=final_loss(curve), **student.facts)
     student.save(draft.folder("model"))
     draft.write(curve, CURVE)
+
+
+def _scorer(
+    store: ArtifactStore, config: TeacherConfig, weights: ArtifactRef | None, lesson: Lesson
+) -> Scorer:
+    """The teacher, asked by name about any pair of the lesson; it scores no pair twice."""
+    queries, passages = (each.collect() for each in (lesson.queries, lesson.passages))
+    made = (store.path(weights, "model"), weights.parts["model"]) if weights else None
+    texts = passage_texts(passages.to_arrow(), config.template)
+    teacher = config.by_name(queries["qid"].to_list(), passages["pid"].to_list()) or open_teacher(
+        store.root, store.digests, config, made, queries["text"].to_list(), texts
+    )
+    return partial(NamedPairs(queries["qid"], passages["pid"].to_list()).scores, teacher)
 
 
 def _reference(
@@ -116,7 +143,7 @@ def check_needs(student: StudentConfig, given: Set[Need]) -> None:
     Raises:
         ArtifactMissing: the student needs something that was not passed.
     """
-    missing = sorted(student.needs - given - {Need.TEACHER})
+    missing = sorted(student.needs - given - {Need.TEACHER, Need.SCORER})
     if missing:
         msg = (
             f"train_student {student.name}: found no {', '.join(missing)}; expected what the student needs. "

@@ -6,13 +6,12 @@ Queries and judgements are those of the split ``train``; the teacher that comes 
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated
 
 from data.artifacts import ArtifactStore
-from data.digests import FileDigests
 from data.drafts import Draft
 from data.errors import ConfigError
-from data.identity import Identity, canonical
+from data.identity import Identity, unnamed
 from data.manifests import ArtifactRef
 from data.schemas import CANDIDATES, CURVE, PASSAGES, QRELS, QUERIES
 from models.settings import Settings
@@ -23,15 +22,10 @@ from models.weights import fetch
 from tasks.stage import stage
 
 
-def _what_is_learned(teacher: Any, digests: FileDigests) -> object:  # noqa: ANN401  (a member of the union)
-    """A teacher's settings without its name, which is for people and changes no weight."""
-    return {key: value for key, value in canonical(teacher, digests).items() if key != "name"}
-
-
 class TrainTeacher(Settings):
     """What decides a trained teacher."""
 
-    teacher: Annotated[TeacherChoice, Identity(_what_is_learned)]
+    teacher: Annotated[TeacherChoice, Identity(unnamed)]
 
 
 @stage(

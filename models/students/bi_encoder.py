@@ -26,12 +26,15 @@ from pydantic import Field, PositiveFloat
 
 from models.batches import ListSettings, draw_lists
 from models.hardware import device, resolve_precision
-from models.student import Lesson, Need, StudentConfig
-from models.targets import AffineTo, Identity, TargetChoice
+from models.scales import ScaleName
+from models.student import Lesson, Need, Shelf, StudentConfig
+from models.targets import AffineTo, AnyTarget, Identity, TargetChoice
+from models.teacher import Teacher
 from models.training import TrainingConfig
 from models.weights import ModelName, fetch
 
 if TYPE_CHECKING:
+    from models.encoders.text_encoder import TextEncoder
     from models.retrievers.dense import DenseRetriever
 
 Similarity = Literal["cosine", "dot"]
@@ -89,6 +92,22 @@ class BiEncoderConfig(StudentConfig):
         """Open a student that ``save`` wrote."""
         return BiEncoder(self, _open(folder))
 
+    @property
+    def takes(self) -> tuple[tuple[str, AnyTarget], ...]:
+        """Its loss and its targets."""
+        return ((self.loss, self.targets),)
+
+    @property
+    def scale(self) -> ScaleName:
+        """As its similarity."""
+        return "cosine" if self.similarity == "cosine" else "inner_product"
+
+    def as_teacher(self, folder: Path, queries: Sequence[str], passages: Sequence[str]) -> Teacher | None:
+        """Score pairs by inner products of vectors."""
+        from models.teachers.dual_encoder import DualEncoderTeacher
+
+        return DualEncoderTeacher(self.load(folder).encoder(), queries, passages)
+
 
 class BiEncoder:
     """The student. ``facts`` says what it had to learn from, once it has learned."""
@@ -107,41 +126,38 @@ class BiEncoder:
         """
         from sentence_transformers import SentenceTransformerTrainingArguments
 
-        from models import fitting
+        from models import fitting, trainers
         from models.repeats import EncodeOnce
 
         settings, config = self.config.training, self.config
         lists = draw_lists(lesson, config.lists, settings, config.template)
         self.facts = {**lists.facts(settings), "parameters": fitting.parameters(self.model)}
-        fitting.set_dropout(self.model, settings.dropout)
-        documents = (f"document_{place}" for place in range(1, config.lists.length + 1))
-        trainer = fitting.EncoderTrainer(
+        course = fitting.Course(
             model=self.model,
-            args=fitting.training_arguments(
-                SentenceTransformerTrainingArguments,
-                settings,
-                lists=lists.rows.height,
-                lesson=lesson,
-                # Which of the model's two lengths a column is cut at.
-                tasks={"query": "query", **dict.fromkeys(documents, "document")},
-            ),
-            train_dataset=fitting.dataset(labelled(config, lists.rows, lesson.reference), lists, "columns"),
             loss=loss_of(config, EncodeOnce(self.model)),
+            trainer=trainers.EncoderTrainer,
+            arguments=SentenceTransformerTrainingArguments,
+            label=lambda rows: labelled(config, rows, lesson.reference),
         )
-        return fitting.fit(trainer)
+        return fitting.teach(course, lists, settings, lesson)
 
-    def retriever(self, passages: Sequence[str]) -> "DenseRetriever":
+    def retriever(self, shelf: Shelf) -> "DenseRetriever":
         """Encode the passages; a score is the inner product of vectors, without the scale."""
-        from models.encoders.text_encoder import Form, TextEncoder
         from models.retrievers.dense import DenseRetriever
 
-        encoder = TextEncoder(
+        encoder = self.encoder()
+        return DenseRetriever(encoder, encoder.encode_passages(shelf.texts(self.config.template)))
+
+    def encoder(self) -> "TextEncoder":
+        """The model, run fast."""
+        from models.encoders.text_encoder import Form, TextEncoder
+
+        return TextEncoder(
             self.model,
             query=Form(max_tokens=self.config.query_max_tokens),
             passage=Form(max_tokens=self.config.passage_max_tokens),
             precision=resolve_precision(self.config.training.precision),
         )
-        return DenseRetriever(encoder, encoder.encode_passages(passages))
 
     def save(self, folder: Path) -> None:
         """Write a folder that ``SentenceTransformer(folder)`` opens as the same model."""

@@ -8,6 +8,7 @@ from models.teachers.dual_encoder import DualEncoderConfig
 from models.teachers.ensemble import EnsembleConfig
 from models.teachers.external import ExternalConfig
 from models.teachers.llm_reranker import LlmRerankerConfig
+from models.teachers.taught import TaughtConfig
 
 AnyTeacherConfig = (
     CrossEncoderConfig
@@ -16,5 +17,6 @@ AnyTeacherConfig = (
     | LlmRerankerConfig
     | ExternalConfig
     | EnsembleConfig
+    | TaughtConfig
 )
 TeacherChoice = Annotated[AnyTeacherConfig, Field(discriminator="kind")]

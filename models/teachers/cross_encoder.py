@@ -24,6 +24,8 @@ from models.teachers.cross_encoder_training import CrossEncoderTraining
 from models.weights import ModelName, fetch
 
 if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
+
     from models.encoders.inference import Inference
 
 
@@ -54,6 +56,14 @@ class CrossEncoderConfig(TeacherConfig):
         """Not what trains it."""
         return ("models.encoders.inference",)
 
+    def model_of(self, weights: Path | None) -> "CrossEncoder":
+        """The model of sentence-transformers, with attention that can be read (``output_attentions``).
+
+        Raises:
+            ModelUnavailable: it is not to be had, has no head, or gives more than one number.
+        """
+        return _open(weights or fetch(self.model), attn_implementation="eager")
+
     def load(
         self, weights: Path | None, queries: Sequence[str], passages: Sequence[str]
     ) -> "CrossEncoderTeacher":
@@ -62,15 +72,9 @@ class CrossEncoderConfig(TeacherConfig):
         Raises:
             ModelUnavailable: it is not to be had, has no head, or gives more than one number.
         """
-        from sentence_transformers import CrossEncoder
-
         from models.encoders.inference import Inference
 
-        folder = weights or fetch(self.model)
-        check_head(folder)
-        model = CrossEncoder(
-            str(folder), device=device(), local_files_only=True, model_kwargs={"use_safetensors": True}
-        )
+        model = _open(weights or fetch(self.model))
         inference = Inference(model, resolve_precision(self.precision), self.batch_tokens)
         return CrossEncoderTeacher(inference, self.max_tokens, queries, passages)
 
@@ -101,6 +105,18 @@ class CrossEncoderTeacher:
     def work_as(self, facts: Mapping[str, str]) -> None:
         """Use the attention that was measured to be faster before."""
         self.inference.work_as(facts)
+
+
+def _open(folder: Path, **options: str) -> "CrossEncoder":
+    from sentence_transformers import CrossEncoder
+
+    check_head(folder)
+    return CrossEncoder(
+        str(folder),
+        device=device(),
+        local_files_only=True,
+        model_kwargs={"use_safetensors": True, **options},
+    )
 
 
 def check_head(folder: Path) -> None:

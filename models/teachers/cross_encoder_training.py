@@ -47,7 +47,7 @@ class CrossEncoderTraining(Settings):
         import torch
         from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
 
-        from models import fitting
+        from models import fitting, trainers
 
         lists = draw_lists(lesson, self.lists, self.training, template)
         rows = judged(self.loss, lists.rows)
@@ -57,7 +57,7 @@ class CrossEncoderTraining(Settings):
         arguments = fitting.training_arguments(
             CrossEncoderTrainingArguments, self.training, lists=rows.height, lesson=lesson
         )
-        trainer = fitting.RerankerTrainer(
+        trainer = trainers.RerankerTrainer(
             model=model,
             args=arguments,
             train_dataset=fitting.dataset(rows, lists, "lists"),

@@ -48,6 +48,15 @@ class DualEncoderConfig(TeacherConfig):
         """What encodes."""
         return ("models.encoders.text_encoder",)
 
+    def model_of(self, weights: Path | None) -> "TextEncoder":
+        """The encoder.
+
+        Raises:
+            ModelUnavailable: it is not to be had.
+        """
+        del weights
+        return self.encoder.load()
+
     def load(
         self, weights: Path | None, queries: Sequence[str], passages: Sequence[str]
     ) -> "DualEncoderTeacher":

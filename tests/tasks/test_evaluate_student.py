@@ -11,16 +11,9 @@ from models.metrics import RETENTION, USUAL
 from models.retrievers import Bm25Config
 from models.settings import Settings
 from models.students import StudentChoice
+from models.subjects import BaselineSubject, RunSubject, StudentSubject, TeacherSubject
 from models.teachers import TeacherChoice
-from tasks.evaluate_student import (
-    BaselineSubject,
-    EvaluateConfig,
-    Evaluation,
-    RunSubject,
-    StudentSubject,
-    TeacherSubject,
-    evaluate_student,
-)
+from tasks.evaluate_student import EvaluateConfig, Evaluation, evaluate_student
 from tasks.stage import Stage
 
 BM25 = BaselineSubject(retriever=Bm25Config())

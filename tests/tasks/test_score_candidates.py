@@ -8,10 +8,11 @@ import pytest
 from data.schemas import ANSWERS, CANDIDATES, PASSAGES, QRELS, QUERIES
 from data.tables import check, from_rows
 from models.encoders.text_encoder import EncoderConfig
+from models.named_pairs import NamedPairs
 from models.teachers.bm25 import Bm25TeacherConfig
 from models.teachers.dual_encoder import DualEncoderConfig
 from tasks import score_candidates as scoring
-from tasks.score_candidates import Score, ScoreConfig, Work, answers, numbered
+from tasks.score_candidates import Score, ScoreConfig, Work, answers
 from tasks.stage import Outlook, Stage
 
 TWO = {
@@ -47,8 +48,8 @@ class Product:
 
 def test_answers_keep_their_contract():
     pairs = pl.DataFrame({"qid": ["a", "b", "b"], "pid": ["z", "w", "y"]})
-    places = numbered(pl.Series(["a", "b"])), numbered(pl.Series(["w", "x", "y", "z"]))
-    table = answers(pairs, Work(Product(), iter(()), *places, known=0), "t")
+    named = NamedPairs(["a", "b"], ["w", "x", "y", "z"])
+    table = answers(pairs, Work(Product(), iter(()), named, queries=2, known=0), "t")
     check(table, ANSWERS)
     assert [tuple(row.values()) for row in table.to_pylist()] == [
         ("a", "z", "t", 3.0),

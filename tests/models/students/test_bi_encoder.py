@@ -8,8 +8,10 @@ from sentence_transformers import SentenceTransformer
 from torch import nn
 
 from data.errors import InputError
+from data.schemas import PASSAGES
+from data.tables import from_rows
 from models.batches import ListSettings, draw_lists
-from models.student import Need
+from models.student import Need, Shelf
 from models.students.bi_encoder import BiEncoderConfig, labelled, loss_of
 from models.targets import Factor
 from models.training import TrainingConfig
@@ -140,7 +142,9 @@ def test_the_saved_folder_scores_as_the_student_in_sentence_transformers(
     student.train(make_lesson())
     student.save(tmp_path / "model")
     passages, query = ["gold is a yellow metal", "iron rusts"], "yellow metal that never rusts"
-    retriever = student.retriever(passages)
+    retriever = student.retriever(
+        Shelf(from_rows([("1", "", passages[0]), ("2", "", passages[1])], PASSAGES))
+    )
     hits = retriever.search(retriever.encode([query]), 2)
     opened = SentenceTransformer(str(tmp_path / "model"), device="cpu")
     scores = opened.similarity(opened.encode_query([query]), opened.encode_document(passages))[0]

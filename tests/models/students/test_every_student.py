@@ -5,11 +5,10 @@ from typing import get_args
 import pytest
 import torch
 
-from models.student import Student
+from models.student import Shelf, Student
 from models.students import AnyStudentConfig
 from models.students.bi_encoder import BiEncoderConfig
 from models.targets import Factor
-from models.texts import passage_texts
 from models.training import TrainingConfig
 
 TWENTY_STEPS = TrainingConfig(
@@ -28,8 +27,8 @@ def config(request, tiny_backbone):
 
 
 @pytest.fixture
-def texts(tiny_collection):
-    return passage_texts(tiny_collection["passages"])
+def shelf(tiny_collection):
+    return Shelf(tiny_collection["passages"])
 
 
 def weights(student):
@@ -45,24 +44,24 @@ def test_every_student_is_a_student(config):
     assert isinstance(config.build(seed=0), Student)
 
 
-def test_the_loss_falls_and_the_student_finds_what_it_was_taught(config, make_lesson, texts, tiny_collection):
+def test_the_loss_falls_and_the_student_finds_what_it_was_taught(config, make_lesson, shelf, tiny_collection):
     student = config.build(seed=0)
     losses = [row["value"] for row in student.train(make_lesson()).to_pylist() if row["measure"] == "loss"]
     assert len(losses) == 20
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
-    retriever = student.retriever(texts)
+    retriever = student.retriever(shelf)
     hits = retriever.search(retriever.encode(["where does the rhine rise", "yellow metal"]), 1)
     pids = tiny_collection["passages"]["pid"].to_pylist()
     assert [pids[row] for row in hits.rows[:, 0]] == ["rhine-1", "gold-1"]
 
 
-def test_a_saved_student_scores_as_before(config, make_lesson, texts, tmp_path):
+def test_a_saved_student_scores_as_before(config, make_lesson, shelf, tmp_path):
     student = config.build(seed=0)
     student.train(make_lesson())
     student.save(tmp_path / "model")
     found = []
     for each in (student, config.load(tmp_path / "model")):
-        retriever = each.retriever(texts)
+        retriever = each.retriever(shelf)
         found.append(retriever.search(retriever.encode(["grey metal", "who wrote fugues"]), 5))
     assert found[0].rows.tolist() == found[1].rows.tolist()
     assert found[0].scores.tolist() == found[1].scores.tolist()

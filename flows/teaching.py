@@ -1,0 +1,137 @@
+"""Who learns from whom: teachers are trained, asked and checked, then students learn from their answers.
+
+A teacher may be a student of an earlier one. Teachers come in groups: all of a group are checked before
+anyone learns from one of them.
+"""
+
+from collections.abc import Sequence, Set
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from data.manifests import ArtifactRef
+from flows.config import PipelineConfig
+from models.student import Need
+from models.students import AnyStudentConfig
+from models.teachers import AnyTeacherConfig
+from models.teachers.ensemble import EnsembleConfig
+from models.teachers.taught import TaughtConfig
+from tasks.blend_answers import BlendAnswers, blend_answers
+from tasks.check_teacher import CheckTeacher, check_teacher
+from tasks.decide_negatives import decide_negatives
+from tasks.score_candidates import Score, score_candidates
+from tasks.stage import Input, Stage
+from tasks.train_student import TrainStudent, train_student
+from tasks.train_teacher import TrainTeacher, train_teacher
+
+# A student that asks for these is given its teacher's settings and weights.
+OPENED = frozenset({Need.TEACHER, Need.SCORER})
+
+
+class Runner(Protocol):
+    """What is done with a stage: plan it or run it."""
+
+    def __call__(self, stage: Stage, config: BaseModel, of: str = "", **inputs: Input) -> ArtifactRef:
+        """Give the stage's artifact."""
+        ...
+
+
+class Teaching:
+    """The teachers of one run, by name: weights, answers, verdicts, and decisions on negatives."""
+
+    def __init__(  # noqa: PLR0913  (the tables that are taught from)
+        self,
+        config: PipelineConfig,
+        run: Runner,
+        *,
+        collection: ArtifactRef,
+        generated: ArtifactRef,
+        candidates: ArtifactRef,
+        embeddings: ArtifactRef,
+        clusters: ArtifactRef,
+    ) -> None:
+        self.config = config
+        self.run = run
+        self.asked = {"collection": collection, "generated": generated, "candidates": candidates}
+        self.embeddings = embeddings
+        self.clusters = clusters
+        self.weights: dict[str, ArtifactRef | None] = {}
+        self.answers: dict[str, ArtifactRef] = {}
+        self.gates: dict[str, ArtifactRef] = {}
+        self.decisions: dict[str, ArtifactRef] = {}
+
+    def let_answer(self, group: Sequence[AnyTeacherConfig]) -> None:
+        """Let the teachers of a group answer; then check each, and decide which passages are no negatives."""
+        for teacher in group:
+            self.answers[teacher.name] = self._ask(teacher)
+        for teacher in group:
+            self.gates[teacher.name] = self._check(teacher)
+        for teacher in group:
+            answers = self.answers[teacher.name]
+            self.decisions[teacher.name] = self.run(
+                decide_negatives, self.config.decide, teacher.name, **self.asked, answers=answers
+            )
+
+    def train(self, student: AnyStudentConfig, seed: int, of: str) -> ArtifactRef:
+        """Let a student learn from its teacher."""
+        teacher = self.config.teacher_of(student)
+
+        def needed(needs: Set[Need], artifact: ArtifactRef | None) -> ArtifactRef | None:
+            return artifact if needs & student.needs else None
+
+        return self.run(
+            train_student,
+            TrainStudent(student=student, seed=seed, teacher=teacher if OPENED & student.needs else None),
+            of,
+            **self.asked,
+            answers=needed({Need.ANSWERS}, self.answers[teacher.name]),
+            embeddings=needed({Need.EMBEDDINGS}, self.embeddings),
+            clusters=needed({Need.CLUSTERS}, self.clusters),
+            # Copies of an answer are no negatives anyway: without rules a control owes no teacher anything.
+            decisions=self.decisions[teacher.name] if self.config.decide.rules else None,
+            teacher=needed(OPENED, self.weights[teacher.name]),
+            reference=self.answers.get(student.reference) if student.reference else None,
+        )
+
+    def _ask(self, teacher: AnyTeacherConfig) -> ArtifactRef:
+        name = teacher.name
+        self.weights[name] = None
+        if isinstance(teacher, EnsembleConfig):
+            return self.run(
+                blend_answers,
+                BlendAnswers(ensemble=teacher),
+                name,
+                collection=self.asked["collection"],
+                answers=tuple(self.answers[member] for member in teacher.members),
+            )
+        if teacher.is_trained:
+            self.weights[name] = self._trained(teacher)
+        score = Score(teacher=teacher, options=self.config.score)
+        return self.run(score_candidates, score, name, **self.asked, weights=self.weights[name])
+
+    def _trained(self, teacher: AnyTeacherConfig) -> ArtifactRef:
+        if isinstance(teacher, TaughtConfig):
+            return self.train(teacher.student, teacher.seed, f"teacher:{teacher.name}")
+        return self.run(
+            train_teacher,
+            TrainTeacher(teacher=teacher),
+            teacher.name,
+            collection=self.asked["collection"],
+            candidates=self.asked["candidates"],
+        )
+
+    def _check(self, teacher: AnyTeacherConfig) -> ArtifactRef:
+        # A teacher that no one learns from is there to be compared with: it may fall short.
+        lenient = self.config.gate.model_copy(update={"on_failure": "warn"})
+        learned_from = {self.config.teacher_of(each).name for each in self.config.learners}
+        return self.run(
+            check_teacher,
+            CheckTeacher(
+                teacher=teacher, options=self.config.gate if teacher.name in learned_from else lenient
+            ),
+            teacher.name,
+            **self.asked,
+            answers=self.answers[teacher.name],
+            others=tuple(ref for name, ref in self.answers.items() if name != teacher.name),
+            weights=self.weights[teacher.name],
+        )

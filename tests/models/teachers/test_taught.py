@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from data.errors import ConfigError
+from models.students.bi_encoder import BiEncoderConfig
+from models.teachers.taught import TaughtConfig
+from models.training import TrainingConfig
+
+QUERIES, PASSAGES = ["yellow metal", "grey metal"], ["gold is a yellow metal", "iron rusts", "bach lived"]
+
+
+@pytest.fixture
+def student(tiny_backbone):
+    return BiEncoderConfig(
+        name="deep",
+        teacher="words",
+        backbone=str(tiny_backbone),
+        training=TrainingConfig(precision="float32"),
+    )
+
+
+def test_a_taught_teacher_scores_as_its_student_does(student, tmp_path):
+    student.build(0).save(tmp_path / "model")
+    teacher = TaughtConfig(name="deep", student=student).load(tmp_path / "model", QUERIES, PASSAGES)
+    model = student.load(tmp_path / "model").model
+    expected = model.similarity(model.encode_query(QUERIES), model.encode_document(PASSAGES)).numpy()
+    rows, columns = (each.ravel() for each in np.indices((2, 3)))
+    assert teacher.score(rows, columns) == pytest.approx(expected.ravel(), abs=1e-5)
+
+
+def test_its_scores_are_on_the_scale_of_its_student(student):
+    assert TaughtConfig(name="deep", student=student).scale == "cosine"
+    inner = student.model_copy(update={"similarity": "dot"})
+    assert TaughtConfig(name="deep", student=inner).scale == "inner_product"
+
+
+def test_a_student_that_only_retrieves_cannot_teach(tmp_path):
+    class Mute(BiEncoderConfig):
+        def as_teacher(self, folder, queries, passages):
+            return None
+
+    silent = TaughtConfig.model_construct(name="mute", student=Mute(name="mute"))
+    with pytest.raises(ConfigError, match="scores no single pairs"):
+        silent.load(tmp_path, QUERIES, PASSAGES)
+
+
+def test_a_teacher_that_was_not_trained_is_refused(student):
+    with pytest.raises(ConfigError, match="found no weights; expected those of its training"):
+        TaughtConfig(name="deep", student=student).load(None, QUERIES, PASSAGES)
