@@ -6,9 +6,9 @@ trainer's checkpoints hold pickles, and a stage is made whole or not at all.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar, cast, runtime_checkable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar, cast
 
 import polars as pl
 import pyarrow as pa
@@ -19,44 +19,28 @@ from sentence_transformers.base.training_args import BaseTrainingArguments
 from sentence_transformers.util import resolve_ids
 from torch import nn
 from torch.utils.data import SequentialSampler
-from transformers import PrinterCallback, Trainer, TrainerCallback
+from transformers import PrinterCallback, Trainer, TrainerCallback, get_linear_schedule_with_warmup
 
-from data.errors import StageFailed
-from data.progress import meter
 from data.schemas import CURVE
-from data.tables import from_rows
 from models.batches import Lists
 from models.encoders.attention import fast_attention
 from models.hardware import device, keep_freed_memory, resolve_precision
+from models.multi_task import with_tasks
 from models.student import Lesson
 from models.trainers import OnceTokenized
 from models.training import TrainingConfig
+from models.watching import Watch, Watched, curve
 
 ArgumentsT = TypeVar("ArgumentsT", bound=BaseTrainingArguments)
 CURVE_POINTS = 200
-# What the trainer logs of itself, and its gradient's norm by a full name; all else is a measure of the curve.
-NO_MEASURES = frozenset(
-    {"step", "epoch", "train_runtime", "train_samples_per_second", "train_steps_per_second"}
-    | {"total_flos", "train_loss"}
-)
-RENAMED = {"grad_norm": "gradient_norm"}
-
-
-@runtime_checkable
-class Watched(Protocol):
-    """A loss that has more to tell of the steps since the last report than its parts."""
-
-    def measures(self) -> dict[str, float]:
-        """What it measured, by name; it starts again from nothing."""
-        ...
 
 
 @dataclass(frozen=True)
 class Course:
     """How one student is taught: its model, the library's trainer, a loss, and what the loss is told.
 
-    ``label`` makes of the lists' rows what the trainer reads: query_id, document_ids and, for a loss that
-    takes it, label.
+    ``label`` makes of the lists' rows what the trainer reads: query_id, document_ids unless no passage is
+    encoded, and, for a loss that takes it, label.
     """
 
     model: BaseModel
@@ -67,28 +51,58 @@ class Course:
     callbacks: Sequence[TrainerCallback] = ()
 
 
-def teach(course: Course, lists: Lists, settings: TrainingConfig, lesson: Lesson) -> pa.Table:
+def teach(
+    course: Course,
+    lists: Lists,
+    settings: TrainingConfig,
+    lesson: Lesson,
+    rounds: Iterable[Lists] | None = None,
+) -> pa.Table:
     """Train a student on all lists and give the curve (table ``curve``).
+
+    Args:
+        course: how it is trained.
+        lists: what it learns from; their number decides the steps and the schedule.
+        settings: of the training.
+        lesson: gives the seed of dropout and where the trainer may write.
+        rounds: the lists part by part, each drawn when the part before it is learned; None: all at once.
 
     Raises:
         StageFailed: the loss is no longer a number.
     """
+    course = replace(course, loss=with_tasks(course.loss, course.model, settings, lesson.seed))
     set_dropout(course.model, settings.dropout)
-    rows = course.label(lists.rows)
-    documents = range(1, 1 + int(rows["document_ids"].list.len()[0]))
-    # Which of the model's two lengths a column is cut at.
-    tasks = {"query": "query", **{f"document_{place}": "document" for place in documents}}
-    arguments = training_arguments(
-        course.arguments, settings, lists=lists.rows.height, lesson=lesson, tasks=tasks
-    )
-    trainer = course.trainer(
-        model=course.model,
-        args=arguments,
-        train_dataset=dataset(rows, lists, "columns"),
-        loss=course.loss,
-        callbacks=list(course.callbacks),
-    )
-    return fit(trainer, course.loss)
+    steps = settings.steps(lists.rows.height)
+    curves: list[pl.DataFrame] = []
+    # Optimizer and schedule go on from round to round.
+    carried: tuple[Any, Any] = (None, None)
+    done = 0
+    for some in (lists,) if rounds is None else rounds:
+        rows = course.label(some.rows)
+        documents = range(1, 1 + int(rows["document_ids"].list.len()[0]) if "document_ids" in rows.columns else 1)
+        # Which of the model's two lengths a column is cut at.
+        tasks = {"query": "query", **{f"document_{place}": "document" for place in documents}}
+        arguments = training_arguments(
+            course.arguments, settings, lists=lists.rows.height, lesson=lesson, tasks=tasks
+        )
+        arguments.max_steps = settings.steps(some.rows.height)
+        trainer = course.trainer(
+            model=course.model,
+            args=arguments,
+            train_dataset=dataset(rows, some, "columns"),
+            loss=course.loss,
+            callbacks=list(course.callbacks),
+            optimizers=carried,
+        )
+        if carried[0] is None:
+            trainer.create_optimizer()
+            trainer.lr_scheduler = get_linear_schedule_with_warmup(
+                trainer.optimizer, arguments.get_warmup_steps(steps), steps
+            )
+        carried = trainer.optimizer, trainer.lr_scheduler
+        curves.append(pl.DataFrame(fit(trainer, course.loss)).with_columns(pl.col("step") + done))
+        done += arguments.max_steps
+    return pl.concat(curves).to_arrow().cast(CURVE.columns)
 
 
 def training_arguments(
@@ -142,14 +156,15 @@ def _in_order(dataset: Dataset, batch_size: int, **_: Any) -> DefaultBatchSample
 
 
 def dataset(rows: pl.DataFrame, lists: Lists, layout: Literal["columns", "lists"]) -> Dataset:
-    """Make what a trainer reads: query, document_1 … document_n or documents, and label if ``rows`` has it.
+    """Make what a trainer reads: query, document_1 … document_n or documents, and label, if ``rows`` has them.
 
     Texts are looked up when a batch is made, so that each is held once however many lists name it.
     """
     found = Dataset.from_polars(rows)
     queries, documents = Dataset.from_polars(lists.queries), Dataset.from_polars(lists.documents)
     lookups: dict[str, Any] = {"query_id": queries, "document_ids": documents}
-    found.set_transform(resolve_ids(lookups, output_format=layout))
+    named = {name: texts for name, texts in lookups.items() if name in rows.columns}
+    found.set_transform(resolve_ids(named, output_format=layout))
     return found
 
 
@@ -177,53 +192,3 @@ def fit(trainer: Trainer, loss: nn.Module | None = None) -> pa.Table:
     with fast_attention(cast("nn.Module", trainer.model)):
         trainer.train()
     return curve(trainer.state.log_history)
-
-
-def curve(history: list[dict[str, Any]]) -> pa.Table:
-    """Make the table ``curve`` of a trainer's log.
-
-    >>> curve([{"step": 1, "loss": 2.0, "epoch": 0.1}, {"step": 1, "train_runtime": 3.0}]).to_pylist()
-    [{'step': 1, 'measure': 'loss', 'value': 2.0}]
-    """
-    rows = [
-        (entry["step"], RENAMED.get(name, name), float(value))
-        for entry in history
-        for name, value in entry.items()
-        if name not in NO_MEASURES
-    ]
-    return from_rows(rows, CURVE)
-
-
-class Watch(TrainerCallback):
-    """Shows a bar on a terminal, asks the loss what it measured, and stops a run whose loss is no number."""
-
-    def __init__(self, loss: Watched | None = None) -> None:
-        self._loss = loss
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401, ARG002
-        """Start the bar."""
-        self.bar = meter("training", "step", state.max_steps)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401, ARG002
-        """Move the bar."""
-        self.bar.update(state.global_step - self.bar.n)
-
-    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401, ARG002
-        """Check the loss, and add what it measured to the log.
-
-        Raises:
-            StageFailed: it is NaN or infinite.
-        """
-        loss = state.log_history[-1].get("loss", 0.0)
-        if not math.isfinite(loss):
-            msg = (
-                f"training, step {state.global_step}: found loss {loss}; expected a number. "
-                "Lower training.learning_rate, or set training.precision to float32."
-            )
-            raise StageFailed(msg)
-        if self._loss is not None and "loss" in state.log_history[-1]:
-            state.log_history[-1].update(self._loss.measures())
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401, ARG002
-        """Remove the bar."""
-        self.bar.close()

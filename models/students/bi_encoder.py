@@ -24,14 +24,14 @@ import polars as pl
 import pyarrow as pa
 from pydantic import Field, PositiveFloat
 
-from models.batches import ListSettings, draw_lists
+from models.batches import draw_lists
+from models.encoder_student import EncoderStudentConfig
 from models.hardware import device, resolve_precision
 from models.scales import ScaleName
-from models.student import Lesson, Need, Shelf, StudentConfig
+from models.student import Lesson, Need, Shelf
 from models.targets import AffineTo, AnyTarget, Identity, TargetChoice
 from models.teacher import Teacher
-from models.training import TrainingConfig
-from models.weights import ModelName, fetch
+from models.weights import fetch
 
 if TYPE_CHECKING:
     from models.encoders.text_encoder import TextEncoder
@@ -42,14 +42,10 @@ LossName = Literal["margin_mse", "kl", "infonce", "constant_margin"]
 LEARNS_FROM_ANSWERS = frozenset({"margin_mse", "kl"})
 
 
-class BiEncoderConfig(StudentConfig):
+class BiEncoderConfig(EncoderStudentConfig):
     """A sentence-transformers model, or some layers of one, trained by one of four losses."""
 
     kind: Literal["bi-encoder"] = "bi-encoder"
-    backbone: ModelName = Field(default="all-MiniLM-L6-v2", description="What training starts from.")
-    layers: tuple[int, ...] | None = Field(
-        default=None, description="Layers of the backbone to keep, counted from 0; None keeps all."
-    )
     loss: LossName = Field(default="kl", description="The last two are controls: they need no teacher.")
     similarity: Similarity = Field(default="cosine", description="Whether vectors are of unit length.")
     score_scale: PositiveFloat = Field(
@@ -60,11 +56,9 @@ class BiEncoderConfig(StudentConfig):
         default=Identity(),
         description="What is made of the teacher's scores; cosines take a factor of 20.",
     )
-    lists: ListSettings = ListSettings()
-    training: TrainingConfig = TrainingConfig()
 
     @property
-    def needs(self) -> frozenset[Need]:
+    def reads(self) -> frozenset[Need]:
         """The answer key, unless the loss is a control."""
         return frozenset({Need.ANSWERS} if self.loss in LEARNS_FROM_ANSWERS else ())
 
@@ -139,7 +133,7 @@ class BiEncoder:
             arguments=SentenceTransformerTrainingArguments,
             label=lambda rows: labelled(config, rows, lesson.reference),
         )
-        return fitting.teach(course, lists, settings, lesson)
+        return fitting.teach(course, lists, settings, lesson, config.rounds(self, lesson, lists))
 
     def retriever(self, shelf: Shelf) -> "DenseRetriever":
         """Encode the passages; a score is the inner product of vectors, without the scale."""
@@ -170,7 +164,7 @@ def labelled(
     """Give each list what its loss is told: targets, margins of 1, or nothing.
 
     >>> rows = pl.DataFrame({"query_id": ["q1"], "document_ids": [["p1", "p2", "p3"]]})
-    >>> control = BiEncoderConfig(name="control", loss="constant_margin", lists=ListSettings(negatives=2))
+    >>> control = BiEncoderConfig(name="control", loss="constant_margin", lists={"negatives": 2})
     >>> labelled(control, rows)["label"].to_list()
     [[1.0, 1.0]]
     """

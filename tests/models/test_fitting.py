@@ -1,15 +1,16 @@
-import math
+from dataclasses import replace
 
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
 from sentence_transformers.sentence_transformer import SentenceTransformerTrainingArguments
 from torch import nn
-from transformers import TrainerControl, TrainerState
 
-from data.errors import StageFailed
 from models.batches import ListSettings, draw_lists
-from models.fitting import Watch, curve, dataset, set_dropout, training_arguments
+from models.fitting import Course, dataset, set_dropout, teach, training_arguments
+from models.students.bi_encoder import BiEncoderConfig, loss_of
+from models.trainers import EncoderTrainer
 from models.training import TrainingConfig
 
 TEXTS = ["gold is yellow", "iron rusts", "gold is yellow", "iron rusts", "gold is yellow"]
@@ -56,17 +57,25 @@ def test_dropout_is_set_everywhere(encoder):
     assert {each.p for each in encoder.modules() if isinstance(each, nn.Dropout)} == {0.25}
 
 
-def test_a_curve_keeps_what_the_trainer_logged_by_step():
-    history = [
-        {"step": 2, "loss": 1.5, "learning_rate": 0.1, "grad_norm": 3.0},
-        {"step": 2, "total_flos": 0.0},
-    ]
-    rows = [(row["step"], row["measure"], row["value"]) for row in curve(history).to_pylist()]
-    assert rows == [(2, "loss", 1.5), (2, "learning_rate", 0.1), (2, "gradient_norm", 3.0)]
-
-
-@pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_stops_the_run(loss):
-    state = TrainerState(global_step=5, log_history=[{"loss": loss}])
-    with pytest.raises(StageFailed, match=r"step 5: found loss (nan|inf).* Lower training\.learning_rate"):
-        Watch().on_log(None, state, TrainerControl())
+def test_training_in_rounds_is_training_in_one_go(tiny_backbone, make_lesson):
+    """Optimizer, schedule and curve go on where the round before ended."""
+    settings = TrainingConfig(epochs=3, batch_size=2, learning_rate=1e-3, precision="float32")
+    lesson = make_lesson()
+    found = []
+    for parts in ([(0, 12)], [(0, 4), (4, 6), (6, 12)]):
+        student = BiEncoderConfig(name="b", backbone=str(tiny_backbone)).build(0)
+        lists = draw_lists(lesson, ListSettings(negatives=2), settings, "{title} {text}")
+        course = Course(
+            model=student.model,
+            loss=loss_of(student.config, student.model),
+            trainer=EncoderTrainer,
+            arguments=SentenceTransformerTrainingArguments,
+            label=lambda rows: rows,
+        )
+        rounds = (replace(lists, rows=lists.rows[first:last]) for first, last in parts)
+        curve = teach(course, lists, settings, lesson, rounds)
+        found.append((curve, [each.detach().clone() for each in student.model.parameters()]))
+    (curve, weights), (pieced, others) = found
+    assert lists.rows.height == 12
+    assert pieced.to_pylist() == curve.to_pylist()
+    assert all(map(torch.equal, weights, others))

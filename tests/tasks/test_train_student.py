@@ -5,9 +5,11 @@ from sentence_transformers import SentenceTransformer
 from data.errors import ArtifactMissing
 from data.schemas import ANSWERS, CANDIDATES, CURVE, PASSAGES, QRELS, QUERIES
 from data.tables import from_rows
+from models.online import OnlineConfig
 from models.settings import Settings
 from models.student import Need
 from models.students.bi_encoder import BiEncoderConfig
+from models.teachers.dual_encoder import DualEncoderConfig
 from models.training import TrainingConfig
 from tasks.stage import Stage
 from tasks.train_student import TrainStudent, check_needs, learned_from, train_student
@@ -113,3 +115,35 @@ def test_a_teacher_that_is_given_has_no_weights_to_pass(config):
     with pytest.raises(ArtifactMissing, match="found no clusters;"):
         check_needs(asking, set())
     check_needs(asking, {Need.CLUSTERS})
+
+
+def test_a_student_that_mines_asks_its_teacher_and_the_answers_are_stored(
+    store, publish, inputs, config, tiny_backbone
+):
+    teacher = DualEncoderConfig(name="t", encoder={"model": str(tiny_backbone), "precision": "float32"})
+    student = config.student.model_copy(update={"online": OnlineConfig(every=1, depth=6)})
+    online = TrainStudent(student=student, seed=1, teacher=teacher)
+    # The key knows the answers and a third of the passages, and so do the candidates.
+    qrels = store.scan(QRELS, inputs["collection"]).select("qid", "pid", known=True)
+    few = {
+        schema.name: store.scan(schema, inputs[schema.name])
+        .join(qrels, on=["qid", "pid"], how="left")
+        .filter((pl.col("pid") < "c") | pl.col("known"))
+        .drop("known")
+        .collect()
+        .to_arrow()
+        .cast(schema.columns)
+        for schema in (ANSWERS, CANDIDATES)
+    }
+    given = inputs | {
+        "answers": publish("score_fewer", (few["answers"], ANSWERS)),
+        "candidates": publish("mine_fewer", (few["candidates"], CANDIDATES)),
+        "generated": None,
+    }
+    facts = store.facts(train_student.run(store, online, given))
+    stored = sum(pl.read_parquet(shard).height for shard in store.root.glob("scores/*/*.parquet"))
+    assert facts["steps"] == 2
+    assert facts["online_pairs_asked"] == stored > 0
+    again = store.facts(train_student.run(store, online, given, force=True))
+    assert again["online_pairs_asked"] == facts["online_pairs_asked"]
+    assert sum(pl.read_parquet(shard).height for shard in store.root.glob("scores/*/*.parquet")) == stored
