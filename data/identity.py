@@ -8,12 +8,14 @@ not enter: batch sizes for inference, devices, display names.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from data.digests import FileDigests
+from data.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,28 @@ def _field(value: Any, field: FieldInfo, digests: FileDigests) -> Any:  # noqa: 
     if marks and value is not None:
         return marks[0].of(value, digests)
     return canonical(value, digests)
+
+
+def file_identity(path: Path, digests: FileDigests, *, where: str, expected: str) -> str:
+    """Digest of a file that a setting names, for ``Identity(partial(file_identity, where=…, expected=…))``.
+
+    Args:
+        path: as the setting has it.
+        digests: remembers the digests of files.
+        where: the setting, for the message.
+        expected: what kind of file it is to be.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            where=f"{where} = {str(path)!r}",
+            found="no such file",
+            expected=expected,
+            advice="Give the path from where distill is started.",
+        )
+    return digests.sha256(path)
 
 
 def unnamed(value: BaseModel, digests: FileDigests) -> dict[str, Any]:

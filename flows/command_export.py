@@ -10,7 +10,9 @@ from pathlib import Path
 
 from data.answer_key import AnswerKey
 from data.artifacts import ArtifactStore
+from data.dialect import Dialect, Exported
 from data.dialects import DIALECTS
+from data.dialects.tuples import Tuples
 from data.errors import ConfigError
 from flows.answer_keys import open_key
 
@@ -27,16 +29,19 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--template", default="{title} {text}", help="how title and text of a passage become one string"
     )
+    command.add_argument(
+        "--negatives", type=int, metavar="N", help="negatives in a row of tuples; 1 unless given"
+    )
 
 
 def run(given: argparse.Namespace, store: ArtifactStore) -> None:
     """Write the folder and print what it holds and what it lost.
 
     Raises:
-        ConfigError: the folder is there already, the run has no such answers, or the format can hold none of
-            them.
+        ConfigError: the folder is there already, the run has no such answers, the format can hold none of
+            them, or its rows have no width to choose.
     """
-    dialect = DIALECTS[given.format]
+    dialect = _dialect(given.format, given.negatives)
     folder: Path = given.into or Path(f"{given.name}-{given.format}")
     if folder.exists():
         raise ConfigError(
@@ -50,7 +55,7 @@ def run(given: argparse.Namespace, store: ArtifactStore) -> None:
     scratch.mkdir(parents=True)
     try:
         exported = dialect.write(key, scratch)
-        _refuse_nothing(exported.pairs, key)
+        _refuse_nothing(exported, key)
         scratch.rename(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -60,11 +65,25 @@ def run(given: argparse.Namespace, store: ArtifactStore) -> None:
     print(f"lost: {'; '.join(dialect.loses)} ({key.pairs - exported.pairs} answers)")
 
 
-def _refuse_nothing(pairs: int, key: AnswerKey) -> None:
-    if not pairs:
+def _dialect(name: str, negatives: int | None) -> Dialect:
+    dialect = DIALECTS[name]
+    if negatives is None:
+        return dialect
+    if not isinstance(dialect, Tuples):
+        raise ConfigError(
+            where=f"--negatives {negatives}",
+            found=f"--format {name}, which holds however many there are",
+            expected=f"--format {Tuples.name}",
+            advice="Leave --negatives out.",
+        )
+    return Tuples(negatives)
+
+
+def _refuse_nothing(exported: Exported, key: AnswerKey) -> None:
+    if not exported.pairs:
         raise ConfigError(
             where=f"answers of {key.teacher}",
-            found="no query with an answer for both a positive and a negative",
-            expected="at least one",
-            advice="Export them as trec or trio, which need neither.",
+            found=exported.note or "no query with an answer for both a positive and a negative",
+            expected="at least one that can be held",
+            advice="Lower --negatives, or export them as trec or trio, which need neither.",
         )

@@ -78,11 +78,11 @@ class Execution:
         """
         if self.store.facts(ref)["passed"]:
             return
-        message = verdict_message(self.store.read(GATE, ref).to_pylist())
-        if message and config.options.on_failure == "stop":
+        found = verdict_message(self.store.read(GATE, ref).to_pylist())
+        message = f"{found} The report: {self.store.path(ref, 'gate.html')}"
+        if config.options.on_failure == "stop":
             raise GateFailed(message)
-        if message:
-            log.warning(message)
+        log.warning(message)
 
     def _note(self, ref: ArtifactRef, status: Literal["ran", "reused"], seconds: float) -> None:
         self.rows.append(RecordRow(ref.stage, ref.of, ref.key))

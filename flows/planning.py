@@ -12,6 +12,7 @@ from data.manifests import ArtifactRef, Recipe
 from flows.config import PipelineConfig
 from flows.distill_pipeline import STAGES, distill_pipeline
 from flows.records import RunRecord
+from flows.score_scales import check_scales
 from tasks.stage import Input, Outlook, Stage
 
 SHOWN = 4
@@ -122,7 +123,12 @@ def plan(
     *,
     look_ahead: bool = False,
 ) -> list[PlannedStage]:
-    """Say for every stage whether it would be reused or run, and why; with ``look_ahead`` also how much."""
+    """Say for every stage whether it would be reused or run, and why; with ``look_ahead`` also how much.
+
+    Raises:
+        ConfigError: a loss does not take its teacher's scores, as far as that is known without the models.
+    """
+    check_scales(config)
     planner = Planner(store, last, choice, look_ahead)
     distill_pipeline(config, planner)
     store.digests.save()

@@ -1,7 +1,8 @@
 """Check a teacher before a student learns from it: its answers against judgements, miners and itself.
 
 The stage measures and writes; it does not stop. Whoever runs it does, by the facts ``passed`` and
-``failed``, so that the table is there to be read when the run has ended.
+``failed``, so that the table and the report (``gate.html``, ``gate.md``) are there to be read when the run
+has ended.
 """
 
 from pathlib import Path
@@ -17,11 +18,12 @@ from data.schemas import ANSWERS, CANDIDATES, GATE, PASSAGES, QRELS, QUERIES
 from models.gate.bias import length_correlation
 from models.gate.consistency import agreement, drift, duplicate_drift
 from models.gate.limits import GateConfig
-from models.gate.probes import in_float32, newly_made, truncation
+from models.gate.probes import in_float32, newly_made, truncation, untrained
 from models.gate.quality import quality
 from models.gate.sample import asked, judged_dev, with_texts
 from models.gate.spread import not_finite, spread, within_query_spread
 from models.gate.verdicts import Finding, failed, judge
+from models.reporting import gate_report
 from models.settings import Settings
 from models.teacher import TeacherConfig
 from models.teachers import TeacherChoice
@@ -58,7 +60,7 @@ def check_teacher(  # noqa: PLR0913  (a stage names its inputs)
     others: tuple[ArtifactRef, ...],
     weights: ArtifactRef | None,
 ) -> None:
-    """Write the table ``gate``; note whether the teacher passed, and which checks it failed."""
+    """Write the table ``gate`` and its report; note whether the teacher passed, and what it failed."""
     options, chosen = config.options, config.teacher
     parts = (collection, generated) if generated else (collection,)
     queries, passages = store.scan(QUERIES, *parts).collect(), store.read(PASSAGES, collection)
@@ -80,6 +82,9 @@ def check_teacher(  # noqa: PLR0913  (a stage names its inputs)
     }
     rows = judge(chosen.name, findings, options)
     draft.write(rows, GATE)
+    told = gate_report.gate_report(chosen.name, rows.to_pylist())
+    draft.file("gate.md").write_text(gate_report.markdown(told), encoding="utf-8")
+    draft.file("gate.html").write_text(gate_report.html(told), encoding="utf-8")
     short = failed(rows.to_pylist())
     draft.note(passed=not short, failed=short, dev_queries=len(dev), pairs=pairs.height)
 
@@ -111,7 +116,7 @@ def from_teacher(
     """
     if not chosen.can_be_asked:
         silent = Finding(None, "it has stored answers only")
-        named = ("truncated", "order_drift", "precision_drift")
+        named = ("truncated", "order_drift", "precision_drift", "untrained_head")
         return dict.fromkeys(named, silent), pairs.select("score")
     unit = within_query_spread(finite(pairs))
     order = np.random.default_rng(options.seed).permutation(pairs.height)
@@ -133,6 +138,7 @@ def from_teacher(
         "truncated": truncation(teacher, counted["query"].to_list(), counted["passage"].to_list()),
         "order_drift": drift(drawn["score"].to_numpy(), again, unit, "in another order"),
         "precision_drift": twin,
+        "untrained_head": untrained(teacher, drawn["query"].to_list(), drawn["passage"].to_list()),
     }
     return findings, pl.DataFrame({"score": again})
 

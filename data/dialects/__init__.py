@@ -3,6 +3,7 @@ from data.dialects.beir import Beir
 from data.dialects.colbert import Colbert
 from data.dialects.flag_embedding import FlagEmbedding
 from data.dialects.tevatron import Tevatron
+from data.dialects.tevatron_ids import TevatronIds
 from data.dialects.trec_run import TrecRun
 from data.dialects.trio import Trio
 from data.dialects.tuples import Tuples
@@ -12,6 +13,7 @@ ALL: tuple[Dialect, ...] = (
     Trio(),
     Tuples(),
     Tevatron(),
+    TevatronIds(),
     FlagEmbedding(),
     Colbert(),
     Vienna(),

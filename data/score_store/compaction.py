@@ -11,7 +11,8 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from data.score_store.claims import Claims
-from data.score_store.shards import MANIFEST, ScoreShards, Shard, is_shard
+from data.score_store.shard_manifest import Shard
+from data.score_store.shards import MANIFEST, ScoreShards, is_shard
 
 MERGED_ROWS = 1_000_000  # of a large shard; about 40 MB of memory while it is made
 

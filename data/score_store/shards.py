@@ -15,57 +15,23 @@ import logging
 import os
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
 
 from data.digests import FileDigests
 from data.locks import held
 from data.score_store.pairs import PAIR, SCORES, prefixes, to_shard
-from data.seals import sealed, unsealed
+from data.score_store.shard_index import Prefixes, ShardIndex
+from data.score_store.shard_manifest import ManifestFile, Shard, ShardManifest
 
 log = logging.getLogger("distill")
 MANIFEST = "manifest.json"
 # Where a shard keeps the prefixes of its queries, so that a look-up opens only shards that may help.
 INDEX = b"queries"
-
-
-class Shard(BaseModel):
-    """One file of scores."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    rows: int
-    size_bytes: int
-    sha256: str
-
-
-class ShardManifest(BaseModel):
-    """What ``manifest.json`` holds. ``teacher`` is for readers; ``how`` is how its scores were computed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    teacher: dict[str, object] = {}
-    how: dict[str, str] = {}
-    seconds: float = 0.0  # that the teacher took for all of it
-    shards: tuple[Shard, ...] = ()
-
-    @property
-    def rows(self) -> int:
-        """Rows of all shards; a pair that two processes scored by accident would count twice."""
-        return sum(shard.rows for shard in self.shards)
-
-    @property
-    def pairs_per_s(self) -> float | None:
-        """The teacher's rate so far; None if it was never asked."""
-        return self.rows / self.seconds if self.seconds else None
 
 
 class ScoreShards:
@@ -74,24 +40,22 @@ class ScoreShards:
     def __init__(self, folder: Path, digests: FileDigests) -> None:
         self.folder = folder
         self.digests = digests
-        self._indices: dict[str, npt.NDArray[np.uint64]] = {}
+        self._file = ManifestFile(folder / MANIFEST)
+        self._index = ShardIndex()
+        self._indexed: tuple[Shard, ...] = ()
         self._held = False
 
     def manifest(self) -> ShardManifest:
         """Read what is stored; where the file is broken, the shards that are what their names say."""
         try:
-            return ShardManifest.model_validate_json(unsealed((self.folder / MANIFEST).read_bytes()))
-        except FileNotFoundError:
-            return ShardManifest()
+            return self._file.read()
         except ValueError:
             return ShardManifest(shards=tuple(self._recovered()))
 
     def is_broken(self) -> str:
         """Say whether there is a manifest that cannot be read; empty if all is well."""
         try:
-            ShardManifest.model_validate_json(unsealed((self.folder / MANIFEST).read_bytes()))
-        except FileNotFoundError:
-            return ""
+            self._file.read()
         except ValueError:
             return "bytes that are not those that were written"
         return ""
@@ -126,29 +90,42 @@ class ScoreShards:
         wanted = prefixes(pairs["query"].unique().to_list())
         found = [pl.DataFrame(SCORES.empty_table())]
         opened = set(known)
-        while waiting := [shard for shard in self.manifest().shards if shard.name not in opened]:
-            # One at a time: another process may merge shards meanwhile, and then the manifest names others.
+        while waiting := [shard for shard in self._holding(wanted) if shard.name not in opened]:
+            # One at a time: another process may merge shards meanwhile, and then others hold these queries.
             shard = waiting[0]
             opened.add(shard.name)
-            table = self._open(shard, wanted)
-            if table is not None:
-                found.append(pl.DataFrame(table).join(pairs, on=PAIR, how="semi"))
+            with suppress(FileNotFoundError):  # merged after it was found whole
+                if self._is_whole(shard):
+                    table = pq.read_table(self.folder / shard.name).replace_schema_metadata(None)
+                    found.append(pl.DataFrame(table).join(pairs, on=PAIR, how="semi"))
         return pl.concat(found).unique(PAIR, keep="any")
 
-    def _open(self, shard: Shard, wanted: npt.NDArray[np.uint64]) -> pa.Table | None:
-        """Read a shard; None if no query of it is wanted, or if it is damaged."""
-        path = self.folder / shard.name
-        if self.damage(shard):
-            if shard in self.manifest().shards:
-                log.warning("%s is damaged; its %d pairs will be scored again", path, shard.rows)
-                self.forget([shard.name])
-            return None
-        if shard.name not in self._indices:
-            stored = pq.read_metadata(path).metadata[INDEX]
-            self._indices[shard.name] = np.frombuffer(base64.b64decode(stored), dtype=np.uint64)
-        if not np.isin(wanted, self._indices[shard.name], assume_unique=True).any():
-            return None
-        return pq.read_table(path).replace_schema_metadata(None)
+    def _holding(self, wanted: Prefixes) -> list[Shard]:
+        """Shards that may hold one of the queries, of those that the manifest names now."""
+        while (shards := self.manifest().shards) != self._indexed:
+            self._index.keep({shard.name for shard in shards})
+            for shard in shards:
+                if shard.name not in self._index:
+                    with suppress(FileNotFoundError):
+                        self._add_to_index(shard)
+            self._indexed = shards
+        names = set(self._index.holding(wanted))
+        return [shard for shard in self._indexed if shard.name in names]
+
+    def _add_to_index(self, shard: Shard) -> None:
+        if self._is_whole(shard):
+            stored = pq.read_metadata(self.folder / shard.name).metadata[INDEX]
+            self._index.add(shard.name, np.frombuffer(base64.b64decode(stored), dtype=np.uint64))
+
+    def _is_whole(self, shard: Shard) -> bool:
+        """Say whether a shard is undamaged; one that is not is forgotten, unless another has merged it."""
+        if not self.damage(shard):
+            return True
+        if shard in self.manifest().shards:
+            path = self.folder / shard.name
+            log.warning("%s is damaged; its %d pairs will be scored again", path, shard.rows)
+            self.forget([shard.name])
+        return False
 
     def damage(self, shard: Shard) -> str:
         """Say what is wrong with a shard's file; empty if it has the bytes that were written."""
@@ -208,18 +185,8 @@ class ScoreShards:
             (self.folder / name).unlink(missing_ok=True)
 
     def replace(self, manifest: ShardManifest) -> None:
-        """Write the manifest whole: a scratch file, to the disk, to its place. The caller holds the lock."""
-        scratch = self.folder / f".{MANIFEST}.{os.getpid()}"
-        with scratch.open("wb") as file:
-            file.write(sealed(manifest.model_dump_json(indent=1).encode()))
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(self.folder / MANIFEST)
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        """Let exactly these shards exist. The caller holds the lock."""
+        self._file.replace(manifest)
 
 
 def shard_name(sha: str) -> str:

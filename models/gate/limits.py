@@ -69,6 +69,12 @@ class GateConfig(Settings):
     max_new_parameters: NonNegativeInt = Field(
         default=0, description="Tensors that the checkpoint lacks, so that loading makes them at random."
     )
+    max_untrained_head: NonNegativeInt = Field(
+        default=0,
+        le=1,
+        description="1 where nothing tells a cross-encoder's head from one that was never trained, else 0; a "
+        "limit of 1 lets all pass.",
+    )
     dev_queries: PositiveInt = Field(default=1000, description="Judged dev queries that are looked at.")
     other_queries: NonNegativeInt = Field(
         default=1000, description="Further queries of the answer key for the checks that need no judgement."

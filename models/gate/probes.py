@@ -75,3 +75,13 @@ def newly_made(config: TeacherConfig, weights: Path | None) -> Finding:
     if not isinstance(config, CrossEncoderConfig):
         return Finding(None, "it has no head")
     return new_parameters(new_head(weights or fetch(config.model)))
+
+
+def untrained(teacher: Teacher, queries: Sequence[str], passages: Sequence[str]) -> Finding:
+    """The finding ``untrained_head`` of a teacher with a head, by some pairs of texts."""
+    if not isinstance(teacher, CrossEncoderTeacher):
+        return Finding(None, "it has no head")
+    from models.gate.untrained_head import untrained_head
+
+    pairs = list(zip(queries, passages, strict=True))
+    return untrained_head(teacher.inference.model, pairs, teacher.max_tokens)

@@ -73,10 +73,10 @@ change gate.max_ties, or set gate.on_failure = "warn".
         return ""
     fields = {check: field for check, (field, _) in limits(GateConfig()).items()}
     found = "; ".join(
-        f"{row['teacher']}: {row['check']} {_number(row['value'])} ({row['note']})" for row in short
+        f"{row['teacher']}: {row['check']} {number(row['value'])} ({row['note']})" for row in short
     )
     expected = dict.fromkeys(
-        f"{row['check']} {BOUND[fields[row['check']][:3]]} {_number(row['limit'])}" for row in short
+        f"{row['check']} {BOUND[fields[row['check']][:3]]} {number(row['limit'])}" for row in short
     )
     settings = dict.fromkeys(f"gate.{fields[row['check']]}" for row in short)
     return (
@@ -85,5 +85,10 @@ change gate.max_ties, or set gate.on_failure = "warn".
     )
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Write a value or a limit.
+
+    >>> number(2.0), number(0.71239)
+    ('2', '0.7124')
+    """
     return f"{value:,.0f}" if value.is_integer() else f"{value:.4g}"

@@ -101,6 +101,7 @@ def test_every_dialect_has_its_own_name_and_says_what_it_loses():
         "trio",
         "tuples",
         "tevatron",
+        "tevatron-ids",
         "flagembedding",
         "colbert",
         "vienna",

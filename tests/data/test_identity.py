@@ -4,7 +4,8 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, Field
 
-from data.identity import Identity, canonical, modules_of
+from data.errors import ConfigError
+from data.identity import Identity, canonical, file_identity, modules_of
 
 
 class Inner(BaseModel):
@@ -47,3 +48,17 @@ def test_modules_of_finds_classes_inside_tuples(tmp_path):
 def test_a_value_without_canonical_form_is_refused(digests):
     with pytest.raises(TypeError, match="annotate its field with Identity"):
         canonical({"x": object()}, digests)
+
+
+def test_a_file_that_a_setting_names_counts_by_its_bytes(tmp_path, digests):
+    (tmp_path / "a").write_text("x")
+    found = file_identity(tmp_path / "a", digests, where="runs.path", expected="a TREC run")
+    assert found == digests.sha256(tmp_path / "a")
+
+
+def test_a_setting_that_names_no_file_is_refused(tmp_path, digests):
+    expected = r"runs\.path = '.*gone': found no such file; expected a TREC run\. Give the path"
+    with pytest.raises(ConfigError, match=expected):
+        file_identity(tmp_path / "gone", digests, where="runs.path", expected="a TREC run")
+    with pytest.raises(ConfigError, match="found no such file"):
+        file_identity(tmp_path, digests, where="runs.path", expected="a TREC run")

@@ -54,6 +54,18 @@ def test_an_export_that_fails_leaves_nothing(finished_run, store, tmp_path):
 
 def test_a_format_that_can_hold_no_answer_of_the_key_is_refused(finished_run, store, tmp_path):
     finished_run("sharp", positives=False)
-    with pytest.raises(ConfigError, match=r"found no query with an answer for both .*Export them as trec"):
+    with pytest.raises(ConfigError, match=r"found no query with an answer for both .*xport them as trec"):
         export(store, "--format", "tevatron", "--into", tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_the_width_of_tuples_is_chosen_and_what_fills_no_row_is_said(finished_run, store, tmp_path, capsys):
+    finished_run("sharp")
+    export(store, "--format", "tuples", "--negatives", "1", "--into", tmp_path / "one")
+    assert "tuples.parquet: 4 of 4 answers" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match=r"found left out: 2 queries \(fewer than 2 negatives\).*Lower"):
+        export(store, "--format", "tuples", "--negatives", "2", "--into", tmp_path / "two")
+    with pytest.raises(ConfigError, match=r"tuples: found 0 negatives in a row; expected at least 1"):
+        export(store, "--format", "tuples", "--negatives", "0", "--into", tmp_path / "none")
+    with pytest.raises(ConfigError, match=r"--negatives 2: found --format trec.*; expected --format tuples"):
+        export(store, "--format", "trec", "--negatives", "2", "--into", tmp_path / "trec")

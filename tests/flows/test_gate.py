@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from data.artifacts import ArtifactStore
@@ -22,6 +25,12 @@ def test_a_teacher_that_falls_short_stops_the_run_before_a_student_learns(tiny_t
     assert "expected " in said
     assert "ndcg_loss at most -1" in said
     assert "All numbers: distill show tiny gate" in said
+    # The run ended before its report; the gate wrote one of its own, and the message says where.
+    report = re.search(r"The report: (\S+/check_teacher/\S+/gate-\w+\.html)", said)
+    page = Path(report[1]).read_text()
+    assert "<title>Teacher gate: tiny failed</title>" in page
+    assert "ndcg loss" in page
+    assert said.count("gate: found") == 1
     assert not (root / "train_student").exists()
     assert main(["show", "tiny", "gate", "--head", "40", *options]) == 0
     assert "fail" in capsys.readouterr().out
@@ -36,6 +45,7 @@ def test_a_warning_lets_the_run_go_on_and_changes_no_address(tiny_toml, root, ca
         execute(config, "tiny", execution)
         keys.append({(row.stage, row.of): row.key for row in execution.rows})
     assert "ndcg_loss at most -1" in caplog.text
+    assert re.search(r"The report: \S+/check_teacher/\S+/gate-\w+\.html", caplog.text)
     differ = {label for label in keys[0] if keys[0][label] != keys[1][label]}
     # The verdicts are others, and the report tells them; no student is trained again.
     assert differ == {("check_teacher", "tiny"), ("check_teacher", "lexical"), ("write_report", "")}

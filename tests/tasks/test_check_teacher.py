@@ -125,6 +125,7 @@ def test_a_good_teacher_passes_every_check_that_can_be_made(store, echo):
         "new_parameters": "it has no head",
         "precision_drift": "it has no precision to choose",
         "truncated": "it does not truncate",
+        "untrained_head": "it has no head",
     }
 
 
@@ -165,8 +166,51 @@ def test_a_freshly_initialised_head_is_stopped_though_its_answers_look_good(stor
     rows, facts = run(store, key(GOOD), teacher)
     assert "new_parameters" in facts["failed"]
     assert "made at random: classifier.bias, classifier.weight" in verdict_message(rows)
+    assert "untrained_head" in facts["failed"]
     # Drawn anew at each loading, it does not say again what the key says either.
     assert "order_drift" in facts["failed"]
+
+
+@pytest.fixture(scope="module")
+def heads(tiny_backbone, tmp_path_factory):
+    """Cross-encoders with whole files: one was saved as it was drawn, one after a step of training."""
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+    torch.manual_seed(0)
+    model = BertForSequenceClassification(BertConfig.from_pretrained(tiny_backbone, num_labels=1))
+    folders = {name: tmp_path_factory.mktemp(name) for name in ("fresh", "stepped")}
+    tokenizer = AutoTokenizer.from_pretrained(tiny_backbone)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=2e-5)
+    for folder in folders.values():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        torch.nn.functional.softplus(
+            -model(**tokenizer("yellow metal", return_tensors="pt")).logits
+        ).backward()
+        optimiser.step()
+    return folders
+
+
+@pytest.mark.parametrize(("name", "value"), [("fresh", 1), ("stepped", 0)])
+def test_a_head_that_was_saved_before_it_was_trained_is_stopped(store, heads, name, value):
+    teacher = CrossEncoderConfig(name="t", model=str(heads[name]), precision="float32")
+    rows, facts = run(store, key(GOOD), teacher)
+    verdicts = {row["check"]: row for row in rows}
+    assert verdicts["new_parameters"]["value"] == 0
+    assert verdicts["untrained_head"]["value"] == value
+    assert ("untrained_head" in facts["failed"]) == bool(value)
+
+
+def test_the_report_of_the_gate_says_what_the_table_says(store, echo):
+    rows, facts = run(store, echo(BAD["zeros"]))
+    ref = next((store.root / "check_teacher").glob("*/gate-*.md"))
+    text = ref.read_text()
+    assert text.startswith("# Teacher gate: t failed")
+    assert all(f"### {check.replace('_', ' ')}" in text for check in facts["failed"])
+    assert all(row["note"] in text for row in rows)
+    page = next((store.root / "check_teacher").glob("*/gate-*.html")).read_text()
+    assert "<title>Teacher gate: t failed</title>" in page
 
 
 def test_a_teacher_in_sixteen_bits_is_asked_again_in_float32(store, tiny_backbone):

@@ -1,7 +1,8 @@
 """Answer keys to write and read back, and other tools' loaders, run where their packages are.
 
 DISTILL_PEERS names a folder made by ``pip install --no-deps --target FOLDER pylate tevatron FlagEmbedding
-colbert-ai beir peft ujson gitpython gitdb smmap``: their pins contradict ours, their loaders work.
+colbert-ai beir peft ujson gitpython gitdb smmap``: their pins contradict ours, their loaders work. Its folder
+``newer`` holds what has the name of one of these and no release: Tevatron's main branch.
 """
 
 import json
@@ -48,6 +49,12 @@ def key_of(answers, positives=(), sources=(), **options):
 
 
 @pytest.fixture
+def make_key():
+    """Give the function that makes an answer key."""
+    return key_of
+
+
+@pytest.fixture
 def small():
     """Two queries that can be told apart by positives and negatives, one without a positive."""
     answers = [
@@ -66,12 +73,12 @@ def small():
 def ask_peer():
     """Run code with the packages of DISTILL_PEERS; give what it prints as JSON on its last line."""
 
-    def ask(module, code, *arguments):
-        folder = os.environ.get("DISTILL_PEERS", "")
-        path = os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")])
+    def ask(module, code, *arguments, below=""):
+        folder = Path(os.environ.get("DISTILL_PEERS", "")) / below
+        path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
         environment = {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
         looked = f"import importlib.util as u, sys; sys.exit(u.find_spec({module!r}) is None)"
-        if subprocess.run([sys.executable, "-c", looked], env=environment).returncode:
+        if subprocess.run([sys.executable, "-c", looked], env=environment, capture_output=True).returncode:
             pytest.skip(f"{module} pins other versions than ours and is not installed: make peers brings it")
         command = [sys.executable, "-c", code, *map(str, arguments)]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)

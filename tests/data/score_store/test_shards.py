@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.digests import FileDigests
+from data.score_store.compaction import compact
 from data.score_store.pairs import PAIR, pair_frame, text_hashes
 from data.score_store.shards import ScoreShards
 
@@ -87,6 +88,52 @@ def test_only_shards_that_may_help_are_read(shards, pairs, keep, monkeypatch):
     monkeypatch.setattr(pq, "read_table", lambda path: read.append(path.name) or original(path))
     assert shards.look_up(pairs("a x", "a y")).height == 1
     assert read == [first.name]
+
+
+def test_a_shard_that_holds_no_wanted_query_is_looked_at_once(shards, pairs, keep, monkeypatch):
+    keep(pairs("a x", scores=[1.0]))
+    keep(pairs("b x", scores=[2.0]))
+    kept = keep(pairs("c x", scores=[3.0]))
+    looked = []
+    original = shards.damage
+    monkeypatch.setattr(shards, "damage", lambda shard: looked.append(shard) or original(shard))
+    for _ in range(3):
+        assert shards.look_up(pairs("c x"))["score"].to_list() == [3.0]
+    assert looked == [*shards.manifest().shards, kept, kept, kept]  # each once, then what is opened
+
+
+def test_a_byte_that_flips_after_the_first_look_is_found_when_the_shard_is_opened(shards, pairs, keep):
+    bad = keep(pairs("a x", scores=[1.0]))
+    keep(pairs("b x", scores=[2.0]))
+    assert shards.look_up(pairs("a x", "b x")).height == 2
+    path = shards.folder / bad.name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert shards.look_up(pairs("b x")).height == 1  # nobody opens it
+    assert bad in shards.manifest().shards
+    assert shards.look_up(pairs("a x", "b x"))["score"].to_list() == [2.0]
+    assert bad not in shards.manifest().shards
+    keep(pairs("a x", scores=[1.0]))  # the same bytes under the same name
+    assert shards.look_up(pairs("a x", "b x")).height == 2
+
+
+def test_shards_that_another_process_merges_are_still_found(shards, pairs, keep, monkeypatch):
+    keep(pairs("a x", "b y", scores=[1.0, 2.0]))
+    keep(pairs("a y", "b x", scores=[3.0, 4.0]))
+    asked = pairs("a x", "a y", "b x", "b y")
+    assert shards.look_up(asked).height == 4
+    other = ScoreShards(shards.folder, FileDigests(shards.folder / "digests.json"))
+    original = pq.read_table
+
+    def merge_first(path):
+        monkeypatch.setattr(pq, "read_table", original)
+        assert compact(other).shards_after == 1
+        return original(path)  # which is gone
+
+    monkeypatch.setattr(pq, "read_table", merge_first)
+    assert shards.look_up(asked)["score"].sort().to_list() == [1.0, 2.0, 3.0, 4.0]
+    assert len(shards.manifest().shards) == 1
 
 
 def test_the_manifest_tells_people_what_the_scores_are(shards, pairs, keep):

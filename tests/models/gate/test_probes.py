@@ -1,7 +1,7 @@
 import pytest
 
 from models.encoders.text_encoder import EncoderConfig
-from models.gate.probes import in_float32, newly_made, truncation
+from models.gate.probes import in_float32, newly_made, truncation, untrained
 from models.gate.verdicts import Finding
 from models.teachers.bm25 import Bm25TeacherConfig
 from models.teachers.cross_encoder import CrossEncoderConfig
@@ -40,6 +40,7 @@ def test_bm25_reads_everything_and_has_neither_precision_nor_head():
     assert truncation(teacher, [QUERY], [LONG]) == Finding(None, "it does not truncate")
     assert in_float32(config) == Finding(None, "it has no precision to choose")
     assert newly_made(config, None) == Finding(None, "it has no head")
+    assert untrained(teacher, [QUERY], [SHORT]) == Finding(None, "it has no head")
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -57,3 +58,9 @@ def test_weights_that_were_trained_here_are_looked_at_instead_of_the_backbone(cr
     config = CrossEncoderConfig(name="ce", model=str(cross_encoders["headless"]))
     assert newly_made(config, None).value == 2
     assert newly_made(config, cross_encoders["whole"]).value == 0
+
+
+def test_the_head_that_is_used_is_looked_at(cross_encoders):
+    config = CrossEncoderConfig(name="ce", model=str(cross_encoders["whole"]))
+    teacher = config.load(None, [QUERY], [SHORT])
+    assert untrained(teacher, [QUERY, QUERY], [SHORT, LONG]).value == 1
