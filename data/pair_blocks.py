@@ -14,7 +14,9 @@ READ_ROWS = 65_536
 PAIR = ("qid", "pid")
 
 
-def pair_blocks(candidates: Path, known: pl.DataFrame, qids: pl.Series, size: int) -> Iterator[pl.DataFrame]:
+def pair_blocks(
+    candidates: Path, known: pl.DataFrame, qids: pl.Series, size: int, depth: int | None = None
+) -> Iterator[pl.DataFrame]:
     """Give blocks (qid, pid): each pair once, sorted, queries whole, at least ``size`` pairs but in the last.
 
     Where blocks end depends on the pairs and ``size`` alone.
@@ -24,12 +26,14 @@ def pair_blocks(candidates: Path, known: pl.DataFrame, qids: pl.Series, size: in
         known: pairs (qid, pid) that are asked about whether or not they were mined.
         qids: of the queries that count, sorted.
         size: pairs of a block; a query is never divided.
+        depth: only so many best passages of each miner; None: all.
     """
     wanted = pl.DataFrame({"qid": qids}, schema={"qid": pl.String})
     known = known.join(wanted, on="qid", how="semi").select(PAIR).sort(PAIR)
     waiting = pl.DataFrame(schema={"qid": pl.String, "pid": pl.String})
     for batch in _batches(candidates, min(READ_ROWS, size)):
-        waiting = pl.concat([waiting, batch.join(wanted, on="qid", how="semi")])
+        best = batch if depth is None else batch.filter(pl.col("rank") <= depth)
+        waiting = pl.concat([waiting, best.select(PAIR).join(wanted, on="qid", how="semi")])
         if waiting.height < size or batch.is_empty():
             continue
         last = batch["qid"][-1]  # its rows may go on in the next batch
@@ -47,5 +51,5 @@ def pair_blocks(candidates: Path, known: pl.DataFrame, qids: pl.Series, size: in
 
 def _batches(path: Path, rows: int) -> Iterator[pl.DataFrame]:
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=rows, columns=list(PAIR)):
+        for batch in file.iter_batches(batch_size=rows, columns=[*PAIR, "rank"]):
             yield pl.DataFrame(batch)

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from data.errors import ConfigError
 from data.sources import SourceChoice
+from flows.config_answers import answer_problems
 from flows.config_names import name_problems
 from models.gate.limits import GateConfig
 from models.retrievers import RetrieverChoice
@@ -88,7 +89,8 @@ class PipelineConfig(Settings):
 
     @model_validator(mode="after")
     def _check_names(self) -> "PipelineConfig":
-        if problems := name_problems(self):
+        # Answers are looked for by names, so names come first.
+        if problems := name_problems(self) or answer_problems(self):
             raise ValueError("\n".join(problems))
         return self
 

@@ -60,9 +60,7 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
     for group in config.teacher_groups:
         teaching.let_answer(group)
 
-    def evaluate(
-        subject: Subject, of: str, *, model: ArtifactRef | None = None, teacher: str = ""
-    ) -> ArtifactRef:
+    def evaluate(subject: Subject, of: str, model: ArtifactRef | None = None) -> ArtifactRef:
         finds_with = subject.student.finds_with if isinstance(subject, StudentSubject) else frozenset[Need]()
         return run(
             evaluate_student,
@@ -72,24 +70,24 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
             candidates=candidates if isinstance(subject, TeacherSubject) else None,
             embeddings=embeddings if Need.EMBEDDINGS in finds_with else None,
             weights=model,
-            teacher_weights=teaching.weights[teacher] if teacher else None,
+            **teaching.opening(subject.opened),
         )
 
     evaluations = [evaluate(BaselineSubject(retriever=each), each.name) for each in config.baselines]
     evaluations += [evaluate(each, each.name) for each in config.runs]
     evaluations += [
-        evaluate(TeacherSubject(teacher=each), f"teacher:{each.name}", model=teaching.weights[each.name])
+        evaluate(TeacherSubject(teacher=each, members=teaching.asked_by(each)), f"teacher:{each.name}")
         for each in config.teachers
-        if each.can_be_asked
     ]
     trained: list[ArtifactRef] = []
     for student in config.students:
         for seed in config.seeds_of(student):
             teacher, of = config.teacher_of(student), f"{student.name}/{seed}"
             model = teaching.train(student, seed, of)
-            subject = StudentSubject(student=student, seed=seed, teacher=teacher)
+            members = teaching.asked_by(teacher)
+            subject = StudentSubject(student=student, seed=seed, teacher=teacher, members=members)
             trained.append(model)
-            evaluations.append(evaluate(subject, of, model=model, teacher=teacher.name))
+            evaluations.append(evaluate(subject, of, model))
     return run(
         write_report,
         Report(options=config.report, controls=config.controls),

@@ -11,6 +11,8 @@ from pydantic import BaseModel
 
 from data.manifests import ArtifactRef
 from flows.config import PipelineConfig
+from flows.config_answers import asked_of
+from models.opened_teachers import asked_by
 from models.student import Need
 from models.students import AnyStudentConfig
 from models.teachers import AnyTeacherConfig
@@ -18,7 +20,7 @@ from models.teachers.ensemble import EnsembleConfig
 from models.teachers.taught import TaughtConfig
 from tasks.blend_answers import BlendAnswers, blend_answers
 from tasks.check_teacher import CheckTeacher, check_teacher
-from tasks.decide_negatives import decide_negatives
+from tasks.decide_negatives import Decide, decide_negatives
 from tasks.score_candidates import Score, score_candidates
 from tasks.stage import Input, Stage
 from tasks.train_student import TrainStudent, train_student
@@ -52,7 +54,7 @@ class Teaching:
     ) -> None:
         self.config = config
         self.run = run
-        self.asked = {"collection": collection, "generated": generated, "candidates": candidates}
+        self.tables = {"collection": collection, "generated": generated, "candidates": candidates}
         self.embeddings = embeddings
         self.clusters = clusters
         self.weights: dict[str, ArtifactRef | None] = {}
@@ -67,31 +69,53 @@ class Teaching:
         for teacher in group:
             self.gates[teacher.name] = self._check(teacher)
         for teacher in group:
-            answers = self.answers[teacher.name]
+            decide = Decide(options=self.config.decide, asked=asked_of(self.config, teacher))
             self.decisions[teacher.name] = self.run(
-                decide_negatives, self.config.decide, teacher.name, **self.asked, answers=answers
+                decide_negatives, decide, teacher.name, **self.tables, answers=self.answers[teacher.name]
             )
 
     def train(self, student: AnyStudentConfig, seed: int, of: str) -> ArtifactRef:
         """Let a student learn from its teacher."""
         teacher = self.config.teacher_of(student)
+        members = self.asked_by(teacher)
+        opened = (*members, teacher) if OPENED & student.needs else ()
 
         def needed(needs: Set[Need], artifact: ArtifactRef | None) -> ArtifactRef | None:
             return artifact if needs & student.needs else None
 
         return self.run(
             train_student,
-            TrainStudent(student=student, seed=seed, teacher=teacher if OPENED & student.needs else None),
+            TrainStudent(
+                student=student,
+                seed=seed,
+                teacher=teacher if opened else None,
+                members=members if opened else (),
+            ),
             of,
-            **self.asked,
+            **self.tables,
             answers=needed({Need.ANSWERS}, self.answers[teacher.name]),
             embeddings=needed({Need.EMBEDDINGS}, self.embeddings),
             clusters=needed({Need.CLUSTERS}, self.clusters),
             # Copies of an answer are no negatives anyway: without rules a control owes no teacher anything.
             decisions=self.decisions[teacher.name] if self.config.decide.rules else None,
-            teacher=needed(OPENED, self.weights[teacher.name]),
+            **self.opening(opened),
             reference=self.answers.get(student.reference) if student.reference else None,
         )
+
+    def asked_by(self, teacher: AnyTeacherConfig) -> tuple[AnyTeacherConfig, ...]:
+        """The teachers that an ensemble asks, each after those that it asks itself; none for all others."""
+        return asked_by(teacher, {each.name: each for each in self.config.teachers})
+
+    def opening(self, teachers: Sequence[AnyTeacherConfig]) -> dict[str, tuple[ArtifactRef, ...]]:
+        """What is passed to a stage that opens teachers: what was trained and what was fitted of them.
+
+        Args:
+            teachers: those that are opened together, in the order in which the stage is told of them.
+        """
+        return {
+            "teacher_weights": tuple(ref for each in teachers if (ref := self.weights[each.name])),
+            "fitted": tuple(self.answers[each.name] for each in teachers if each.is_fitted),
+        }
 
     def _ask(self, teacher: AnyTeacherConfig) -> ArtifactRef:
         name = teacher.name
@@ -101,13 +125,13 @@ class Teaching:
                 blend_answers,
                 BlendAnswers(ensemble=teacher),
                 name,
-                collection=self.asked["collection"],
+                collection=self.tables["collection"],
                 answers=tuple(self.answers[member] for member in teacher.members),
             )
         if teacher.is_trained:
             self.weights[name] = self._trained(teacher)
         score = Score(teacher=teacher, options=self.config.score)
-        return self.run(score_candidates, score, name, **self.asked, weights=self.weights[name])
+        return self.run(score_candidates, score, name, **self.tables, weights=self.weights[name])
 
     def _trained(self, teacher: AnyTeacherConfig) -> ArtifactRef:
         if isinstance(teacher, TaughtConfig):
@@ -116,8 +140,8 @@ class Teaching:
             train_teacher,
             TrainTeacher(teacher=teacher),
             teacher.name,
-            collection=self.asked["collection"],
-            candidates=self.asked["candidates"],
+            collection=self.tables["collection"],
+            candidates=self.tables["candidates"],
         )
 
     def _check(self, teacher: AnyTeacherConfig) -> ArtifactRef:
@@ -130,7 +154,7 @@ class Teaching:
                 teacher=teacher, options=self.config.gate if teacher.name in learned_from else lenient
             ),
             teacher.name,
-            **self.asked,
+            **self.tables,
             answers=self.answers[teacher.name],
             others=tuple(ref for name, ref in self.answers.items() if name != teacher.name),
             weights=self.weights[teacher.name],

@@ -159,7 +159,7 @@ class Fitted(Blend):
                 where="blend.kind = 'fitted'",
                 found=f"no weights of {', '.join(sorted(set(columns) - set(weights)))}",
                 expected="the weights that blend_answers fitted",
-                advice="Pass the weights that stand in the facts of its artifact.",
+                advice="Pass the weights that stand in weights.json of its artifact.",
             )
         return _weighted(columns, weights)
 

@@ -11,11 +11,12 @@ import pyarrow as pa
 from data.errors import ConfigError
 from data.schemas import METRICS, QRELS, QUERIES, RUN
 from data.tables import from_rows
+from models.known_pairs import Knowledge
 from models.metrics import RETAINED, RETENTION, measure
 from models.reranker import rerank
-from models.retriever import Retriever
+from models.retriever import Counted, Retriever
 from models.runs import latency_ms, retrieve
-from models.stored_teacher import StoredTeacher
+from models.scoring_time import scoring_seconds
 from models.teacher import Teacher
 
 
@@ -46,10 +47,16 @@ class Exam:
 
 @dataclass(frozen=True)
 class Paper:
-    """What a system hands in: its run and what the run cost (names carry their unit)."""
+    """What a system hands in: its run, what the run cost (names carry their unit), and what it knew."""
 
     run: pa.Table
     costs: dict[str, float] = field(default_factory=dict)
+    knowledge: Knowledge | None = None  # of a teacher
+
+    @property
+    def knows_nothing(self) -> bool:
+        """Whether it is the paper of a teacher that was asked for pairs and knows none of them."""
+        return self.knowledge is not None and self.knowledge.is_none
 
 
 def set_exam(passages: pa.Table, queries: pa.Table, qrels: pa.Table, split: str) -> Exam:
@@ -80,6 +87,8 @@ def sit(exam: Exam, retriever: Retriever, depth: int, batch: int) -> Paper:
     costs = {
         "parameters": float(retriever.parameters),
         "index_bytes": float(retriever.index_bytes),
+        # Before single queries are timed: they would be counted twice.
+        **(retriever.costs() if isinstance(retriever, Counted) else {}),
         **latency_ms(retriever, exam.texts, min(depth, len(exam.pids))),
     }
     return Paper(run, costs)
@@ -89,7 +98,7 @@ def reorder(exam: Exam, pairs: pa.Table, teacher: Teacher) -> Paper:
     """Let a teacher order passages that others found (columns qid, pid).
 
     Its ``search_ms`` is the time in which it scores as many pairs as a query has: now, or, where scores are
-    stored, on average so far.
+    stored, on average so far. Scores that were made elsewhere have none.
 
     Args:
         exam: the questions.
@@ -98,10 +107,8 @@ def reorder(exam: Exam, pairs: pa.Table, teacher: Teacher) -> Paper:
     """
     start = time.perf_counter()
     run = rerank(teacher, pairs, exam.qids, exam.pids)
-    seconds = time.perf_counter() - start
-    if isinstance(teacher, StoredTeacher) and teacher.pairs_per_s:
-        seconds = pairs.num_rows / teacher.pairs_per_s
-    return Paper(run, {"search_ms": 1e3 * seconds / len(exam.qids)})
+    seconds = scoring_seconds(teacher, pairs.num_rows, time.perf_counter() - start)
+    return Paper(run, {} if seconds is None else {"search_ms": 1e3 * seconds / len(exam.qids)})
 
 
 def mined(candidates: pl.LazyFrame, exam: Exam) -> pa.Table:

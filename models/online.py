@@ -123,11 +123,17 @@ class Mining:
     def again(self) -> Lesson:
         """The lesson of the next round: what the student finds by now, with the teacher's answers."""
         found = self._find()
-        new = found.lazy().join(self._answers, on=["qid", "pid"], how="anti").select("qid", "pid").collect()
+        known = self._answers.select("qid", "pid", "score")
+        new = found.lazy().join(known, on=["qid", "pid"], how="anti").select("qid", "pid").collect()
         if new.height:
-            told = new.with_columns(self._scorer(new).alias("score"))
-            known = self._answers.select("qid", "pid", "score")
-            self._answers = pl.concat([known, told.lazy()]).collect().lazy()
+            asked = new
+            if self._first.teacher and self._first.teacher.asks:
+                # An ensemble's score depends on the query's other pairs: all are asked about at once.
+                others = known.join(new.lazy(), on="qid", how="semi").select("qid", "pid")
+                asked = pl.concat([others, new.lazy()]).collect()
+            told = asked.with_columns(self._scorer(asked).alias("score"))
+            kept = known.join(asked.lazy(), on=["qid", "pid"], how="anti")
+            self._answers = pl.concat([kept, told.lazy()]).collect().lazy()
         self.asked += new.height
         log.info("online: %d pairs found, %d of them new to the answer key", found.height, new.height)
         candidates = found.lazy()

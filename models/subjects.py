@@ -1,20 +1,28 @@
 """Who is judged: a student, a baseline, a teacher, a run from elsewhere."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from data.digests import FileDigests
-from data.errors import ConfigError
-from data.identity import Identity
+from data.identity import Identity, file_identity
 from models.retrievers import RetrieverChoice
 from models.settings import Name, Settings
 from models.students import StudentChoice
-from models.teachers import TeacherChoice
+from models.teachers import AnyTeacherConfig, TeacherChoice
 
 
-class BaselineSubject(Settings):
+class _Judged(Settings):
+    """What all have in common."""
+
+    @property
+    def opened(self) -> tuple[AnyTeacherConfig, ...]:
+        """The teachers that are opened to judge it, each after those that it asks."""
+        return ()
+
+
+class BaselineSubject(_Judged):
     """A retriever as it comes: BM25, the untrained backbone."""
 
     kind: Literal["baseline"] = "baseline"
@@ -31,13 +39,19 @@ class BaselineSubject(Settings):
         return self.system
 
 
-class StudentSubject(Settings):
+class StudentSubject(_Judged):
     """A trained student, and the teacher that it is held against."""
 
     kind: Literal["student"] = "student"
     student: StudentChoice
     seed: int
     teacher: TeacherChoice | None = None
+    members: tuple[TeacherChoice, ...] = ()  # those that its teacher asks
+
+    @property
+    def opened(self) -> tuple[AnyTeacherConfig, ...]:
+        """Its teacher comes last."""
+        return (*self.members, self.teacher) if self.teacher else ()
 
     @property
     def system(self) -> str:
@@ -50,11 +64,17 @@ class StudentSubject(Settings):
         return self.student.name
 
 
-class TeacherSubject(Settings):
+class TeacherSubject(_Judged):
     """A teacher that re-ranks the mined candidates."""
 
     kind: Literal["teacher"] = "teacher"
     teacher: TeacherChoice
+    members: tuple[TeacherChoice, ...] = ()  # those that it asks
+
+    @property
+    def opened(self) -> tuple[AnyTeacherConfig, ...]:
+        """Itself comes last."""
+        return (*self.members, self.teacher)
 
     @property
     def system(self) -> str:
@@ -67,23 +87,14 @@ class TeacherSubject(Settings):
         return self.system
 
 
-def _digest(path: Path, digests: FileDigests) -> str:
-    if not path.is_file():
-        raise ConfigError(
-            where=f"runs.path = {str(path)!r}",
-            found="no such file",
-            expected="a TREC run file",
-            advice="Give the path from where distill is started.",
-        )
-    return digests.sha256(path)
-
-
-class RunSubject(Settings):
+class RunSubject(_Judged):
     """A run that some other system made: a TREC file."""
 
     kind: Literal["run"] = "run"
     name: Name
-    path: Annotated[Path, Identity(_digest)]
+    path: Annotated[
+        Path, Identity(partial(file_identity, where="runs.path", expected="a TREC run file"))
+    ]
 
     @property
     def system(self) -> str:

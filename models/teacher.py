@@ -1,17 +1,21 @@
 """What a teacher is: pairs of texts in, raw logits out."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from data.errors import ConfigError
+from models.asked import Asked
 from models.retriever import Rows
 from models.scales import ScaleName
 from models.settings import Name, Settings
+
+# The part of an ensemble's answers that holds the weights which blend_answers fitted, if it did.
+FITTED = "weights.json"
 
 
 @runtime_checkable
@@ -36,6 +40,10 @@ class TeacherConfig(Settings):
 
     name: Name
     template: str = "{title} {text}"
+    # No score depends on what else was asked: this is part of the address of answers, not of a teacher.
+    asked: Asked = Field(
+        default=Asked(), json_schema_extra={"cache": False}, description="Which pairs it answers."
+    )
 
     @property
     def is_trained(self) -> bool:
@@ -58,13 +66,39 @@ class TeacherConfig(Settings):
         return "unknown"
 
     @property
-    def can_be_asked(self) -> bool:
-        """Whether it can be loaded and asked about any texts, not only about stored pairs."""
+    def can_be_probed(self) -> bool:
+        """Whether ``load`` opens it, from texts and weights alone: then any texts can be put to it."""
         return True
 
-    def by_name(self, qids: Sequence[str], pids: Sequence[str]) -> Teacher | None:
-        """Open a teacher that knows pairs by their names and needs no text; None for all others."""
-        del qids, pids
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Names of the teachers that it asks; none for one that scores by itself."""
+        return ()
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether blend_answers fits how much each teacher counts that it asks."""
+        return False
+
+    def over(self, teachers: Mapping[str, Teacher], fitted: Path | None) -> Teacher | None:
+        """Open a teacher that asks others; None for all that score by themselves.
+
+        Args:
+            teachers: those that it asks, by name, and perhaps more.
+            fitted: what blend_answers fitted, if it did.
+        """
+        del teachers, fitted
+        return None
+
+    def by_name(self, qids: Sequence[str], pids: Sequence[str], *, strict: bool = True) -> Teacher | None:
+        """Open a teacher that knows pairs by their names and needs no text; None for all others.
+
+        Args:
+            qids: of the queries that ``query_rows`` will count.
+            pids: of the passages that ``passage_rows`` will count.
+            strict: refuse names of which it knows no pair at all.
+        """
+        del qids, pids, strict
         return None
 
     def model_of(self, weights: Path | None) -> Any:  # noqa: ANN401  (each kind has its own class of model)
@@ -81,6 +115,16 @@ class TeacherConfig(Settings):
             advice="Give the student another teacher, or settings that need scores only.",
         )
 
-    @abstractmethod
     def load(self, weights: Path | None, queries: Sequence[str], passages: Sequence[str]) -> Teacher:
-        """Load the teacher. ``weights`` is the trained folder, None for a teacher that is given."""
+        """Load the teacher. ``weights`` is the trained folder, None for a teacher that is given.
+
+        Raises:
+            ConfigError: it cannot be probed.
+        """
+        del weights, queries, passages
+        raise ConfigError(
+            where=f"teachers.{self.name}",
+            found="a teacher that texts alone do not open",
+            expected="one with a model of its own",
+            advice="Open it by opened_teachers.open_any, with the names of its pairs and those that it asks.",
+        )

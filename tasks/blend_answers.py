@@ -18,7 +18,8 @@ from data.schemas import ANSWERS, QRELS, QUERIES
 from models.blend_fitting import fit_weights
 from models.blending import Affine, Fitted, blend
 from models.settings import Settings, runtime
-from models.teachers.ensemble import EnsembleConfig
+from models.teacher import FITTED
+from models.teachers.ensemble import EnsembleConfig, write_weights
 from tasks.stage import stage
 
 
@@ -45,8 +46,11 @@ def blend_answers(
 ) -> None:
     """Write ``answers`` of the ensemble; note the rule, the weights, and what they were fitted on.
 
+    Fitted weights are a part of their own: whoever opens the ensemble reads them, so they decide what is
+    made with it.
+
     Args:
-        draft: gets ``answers``.
+        draft: gets ``answers``, and the file ``FITTED`` where weights were fitted.
         store: holds the inputs.
         config: the ensemble.
         collection: queries and judgements; only those of the split dev are read, and only to fit weights.
@@ -63,6 +67,7 @@ def blend_answers(
         qrels = dev_judgements(store.scan(QUERIES, collection), store.scan(QRELS, collection))
         judged = rows.join(qrels.lazy(), on="qid", how="semi").collect()
         weights, count = fit_weights(judged, ensemble.members, qrels, ensemble.blend.ridge)
+        write_weights(draft.file(FITTED), ensemble.members, weights)
         draft.note(fitted_on_queries=count)
     qids = rows.select(pl.col("qid").unique()).collect()["qid"].sort()
     with draft.rows(ANSWERS) as writer:

@@ -114,7 +114,7 @@ def from_teacher(
     Some pairs are drawn in random order and handed over alone, so that they share batches with other texts
     than before; all passages are handed to a teacher whose scores depend on them.
     """
-    if not chosen.can_be_asked:
+    if not chosen.can_be_probed:
         silent = Finding(None, "it has stored answers only")
         named = ("truncated", "order_drift", "precision_drift", "untrained_head")
         return dict.fromkeys(named, silent), pairs.select("score")

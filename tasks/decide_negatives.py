@@ -18,6 +18,7 @@ from data.manifests import ArtifactRef
 from data.pair_blocks import pair_blocks
 from data.progress import meter
 from data.schemas import ANSWERS, CANDIDATES, DECISIONS, PASSAGES, QRELS, QUERIES
+from models.asked import Asked
 from models.false_negatives import RuleChoice
 from models.false_negatives.decisions import decide, rivals, verdicts
 from models.false_negatives.same_text import RULE, text_keys
@@ -52,6 +53,13 @@ class DecideConfig(Settings):
         return (RULE, *(rule.label for rule in self.rules))
 
 
+class Decide(Settings):
+    """What decides the decisions: the rules, and which pairs the teacher was asked."""
+
+    options: DecideConfig = DecideConfig()
+    asked: Asked = Asked()
+
+
 @stage(
     reads={
         "collection": ("passages.parquet", "queries.parquet", "qrels.parquet"),
@@ -63,7 +71,7 @@ class DecideConfig(Settings):
 def decide_negatives(  # noqa: PLR0913  (a stage names its inputs)
     draft: Draft,
     store: ArtifactStore,
-    config: DecideConfig,
+    config: Decide,
     *,
     collection: ArtifactRef,
     generated: ArtifactRef | None,
@@ -75,12 +83,15 @@ def decide_negatives(  # noqa: PLR0913  (a stage names its inputs)
     Raises:
         SchemaError: a candidate or a known answer has no score.
     """
-    queries = taught_queries(store.scan(QUERIES, *filter(None, (collection, generated))))
+    rules, asked = config.options.rules, config.asked
+    parts = (collection, generated if asked.generated else None)
+    queries = taught_queries(store.scan(QUERIES, *filter(None, parts)))
     known = known_answers(queries, store.scan(QRELS, collection))
     keys = text_keys(store.scan(PASSAGES, collection))
     scores = store.scan(ANSWERS, answers).select("qid", "pid", "score")
-    blocks = pair_blocks(store.table_path(candidates, CANDIDATES), known, queries["qid"], config.block_pairs)
-    tally = Tally(queries.filter(split="train"), Counter(dict.fromkeys(config.labels, 0)))
+    path, size = store.table_path(candidates, CANDIDATES), config.options.block_pairs
+    blocks = pair_blocks(path, known, queries["qid"], size, asked.depth)
+    tally = Tally(queries.filter(split="train"), Counter(dict.fromkeys(config.options.labels, 0)))
     with draft.rows(DECISIONS) as writer, meter("deciding on negatives", "pair", None) as bar:
         for block in blocks:
             here = block.select("qid").unique()
@@ -89,7 +100,7 @@ def decide_negatives(  # noqa: PLR0913  (a stage names its inputs)
             read = scores.filter(pl.col("qid").is_between(first, last))
             scored = read.join(here.lazy(), on="qid", how="semi").collect()
             answered = known.join(here, on="qid", how="semi")
-            decisions = decide(block, answered, scored, keys, config.rules)
+            decisions = decide(block, answered, scored, keys, rules)
             writer.write(decisions.to_arrow().cast(DECISIONS.columns))
             tally.add(rivals(block, answered), decisions)
             bar.update(block.height)

@@ -5,35 +5,30 @@ the answer key. How much of its teacher a student retains is asked on the same p
 the student over that of the teacher re-ranking the student's own best.
 """
 
-from typing import Any, Literal, TypeVar
+import logging
+from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from data.artifacts import ArtifactStore
 from data.drafts import Draft
-from data.errors import ArtifactMissing
 from data.manifests import ArtifactRef
-from data.schemas import CANDIDATES, COSTS, METRICS, PASSAGES, QRELS, QUERIES, RUN, embeddings_schema
+from data.schemas import COSTS, METRICS, PASSAGES, QRELS, QUERIES, RUN
 from data.tables import from_rows
-from data.trec import read_run, write_run
-from models.exam import Exam, Paper, known, mark, mined, reorder, retained, set_exam, sit
+from data.trec import write_run
+from models.exam import mark, set_exam
+from models.exam_papers import Given, paper_of, retention
+from models.known_pairs import Knowledge
 from models.metrics import USUAL, MeasureName
-from models.retriever import Retriever
+from models.opened_teachers import MODEL
 from models.runs import best
 from models.settings import Settings, runtime
-from models.stored_teacher import open_teacher
-from models.student import Need, Shelf
-from models.subjects import BaselineSubject, RunSubject, StudentSubject, Subject, TeacherSubject
-from models.teacher import Teacher
-from models.teachers import AnyTeacherConfig
-from models.texts import passage_texts
+from models.subjects import StudentSubject, Subject
+from models.teacher import FITTED
 from tasks.stage import stage
 
-GivenT = TypeVar("GivenT")
+log = logging.getLogger("distill")
 
 
 class EvaluateConfig(Settings):
@@ -69,8 +64,9 @@ class Evaluation(Settings):
         "collection": ("passages.parquet", "queries.parquet", "qrels.parquet"),
         "candidates": ("candidates.parquet",),
         "embeddings": ("embeddings.parquet",),
-        "weights": ("model",),
-        "teacher_weights": ("model",),
+        "weights": (MODEL,),
+        "teacher_weights": (MODEL,),
+        "fitted": (FITTED,),
     }
 )
 def evaluate_student(  # noqa: PLR0913  (a stage names its inputs)
@@ -82,34 +78,49 @@ def evaluate_student(  # noqa: PLR0913  (a stage names its inputs)
     weights: ArtifactRef | None = None,
     candidates: ArtifactRef | None = None,
     embeddings: ArtifactRef | None = None,
-    teacher_weights: ArtifactRef | None = None,
+    teacher_weights: tuple[ArtifactRef, ...] = (),
+    fitted: tuple[ArtifactRef, ...] = (),
 ) -> None:
     """Set the exam, let the subject answer, mark its paper.
+
+    A teacher that knows none of the pairs that it would rank has no marks; the note ``remark`` says so.
 
     Args:
         draft: gets ``run``, ``metrics``, ``costs`` and the run as a TREC file.
         store: holds the inputs.
         config: options and subject.
         collection: passages, queries and judgements.
-        weights: of a student, or of a teacher that was trained here.
+        weights: of a student.
         candidates: what a teacher re-ranks.
         embeddings: vectors of the passages, for a student that retrieves with them.
-        teacher_weights: of the teacher that a student is held against, if it was trained here.
+        teacher_weights: of the teachers that are opened (``subject.opened``) and were trained here, in order.
+        fitted: answers of the ensembles among them whose weights were fitted, in order.
     """
     options, subject = config.options, config.subject
     passages, queries, qrels = (store.read(each, collection) for each in (PASSAGES, QUERIES, QRELS))
     exam = set_exam(passages, queries, qrels, options.split)
-    found = store.scan(CANDIDATES, candidates) if candidates else None
-    shelf = Shelf(exam.passages, _vectors(store, embeddings))
-    paper = _answer(exam, config, store, weights, found, shelf)
+    given = Given(
+        store,
+        depth=options.depth + options.drop_self,
+        batch=options.batch_queries,
+        weights=weights,
+        candidates=candidates,
+        embeddings=embeddings,
+        teacher_weights=teacher_weights,
+        fitted=fitted,
+    )
+    paper = paper_of(exam, subject, given)
     run = best(paper.run, options.depth, options.drop_self)
-    marks = [mark(exam, run, config.system, options.measures)]
-    teacher = subject.teacher if isinstance(subject, StudentSubject) else None
-    if teacher and teacher.can_be_asked and options.retention_depth:
-        pairs = best(run, options.retention_depth)
-        again = reorder(exam, pairs, _teacher(exam, teacher, store, teacher_weights))
-        marks.append(retained(exam, run, again.run, config.system))
-        draft.note(retention_teacher=teacher.name, retention_depth=options.retention_depth)
+    marks = [METRICS.columns.empty_table()]
+    if not paper.knows_nothing:
+        marks.append(mark(exam, run, config.system, options.measures))
+    if paper.knowledge:
+        _tell(draft, paper.knowledge, paper.knowledge.remark(config.system))
+    if isinstance(subject, StudentSubject) and subject.teacher and options.retention_depth:
+        kept, knowledge = retention(exam, run, subject, given, options.retention_depth)
+        marks.append(kept)
+        draft.note(retention_teacher=subject.teacher.name, retention_depth=options.retention_depth)
+        _tell(draft, knowledge, knowledge.refusal(config.system, subject.teacher.name))
     draft.write(run, RUN)
     draft.write(pa.concat_tables(marks), METRICS)
     draft.write(from_rows([(config.system, *cost) for cost in paper.costs.items()], COSTS), COSTS)
@@ -118,55 +129,8 @@ def evaluate_student(  # noqa: PLR0913  (a stage names its inputs)
     draft.note(queries=len(exam.qids), passages=len(exam.pids))
 
 
-def _teacher(
-    exam: Exam, config: AnyTeacherConfig, store: ArtifactStore, weights: ArtifactRef | None
-) -> Teacher:
-    made = (store.path(weights, "model"), weights.parts["model"]) if weights else None
-    texts = passage_texts(exam.passages, config.template)
-    return config.by_name(exam.qids, exam.pids) or open_teacher(
-        store.root, store.digests, config, made, exam.texts, texts
-    )
-
-
-def _answer(  # noqa: PLR0913, PLR0917
-    exam: Exam,
-    config: Evaluation,
-    store: ArtifactStore,
-    weights: ArtifactRef | None,
-    candidates: pl.LazyFrame | None,
-    shelf: Shelf,
-) -> Paper:
-    subject = config.subject
-    match subject:
-        case BaselineSubject(retriever=retriever):
-            return _sit(exam, retriever.build(passage_texts(exam.passages, retriever.template)), config)
-        case StudentSubject(student=student):
-            if Need.EMBEDDINGS in student.finds_with:
-                _given(shelf.vectors, "embeddings")
-            folder = store.path(_given(weights, "weights"), "model")
-            return _sit(exam, student.load(folder).retriever(shelf), config)
-        case TeacherSubject(teacher=teacher):
-            pairs = mined(_given(candidates, "candidates"), exam)
-            return reorder(exam, pairs, _teacher(exam, teacher, store, weights))
-        case RunSubject(path=path):
-            return Paper(known(read_run(path), exam, path))
-
-
-def _sit(exam: Exam, retriever: Retriever, config: Evaluation) -> Paper:
-    options = config.options
-    return sit(exam, retriever, options.depth + options.drop_self, options.batch_queries)
-
-
-def _vectors(store: ArtifactStore, embeddings: ArtifactRef | None) -> npt.NDArray[np.float32] | None:
-    """Vectors of all passages, row by row: both tables are sorted by pid."""
-    if embeddings is None:
-        return None
-    vectors = store.scan(embeddings_schema(1), embeddings).sort("pid").collect()["vector"]
-    return vectors.to_numpy()
-
-
-def _given(value: GivenT | None, name: str) -> GivenT:
-    if value is None:
-        msg = f"evaluate_student: found no {name}; expected them for this kind of subject. Pass them."
-        raise ArtifactMissing(msg)
-    return value
+def _tell(draft: Draft, knowledge: Knowledge, remark: str) -> None:
+    """Say what a teacher does not know, if anything: now, and in every report."""
+    if remark:
+        log.warning(remark)
+        draft.note(remark=remark, unknown_pairs=knowledge.missing, of_pairs=knowledge.pairs)

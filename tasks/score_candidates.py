@@ -10,10 +10,11 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from data.artifacts import ArtifactStore
 from data.drafts import Draft
@@ -22,6 +23,7 @@ from data.manifests import ArtifactRef
 from data.pair_blocks import pair_blocks
 from data.progress import meter
 from data.schemas import ANSWERS, CANDIDATES, PASSAGES, QRELS, QUERIES
+from models.asked import Asked
 from models.named_pairs import NamedPairs
 from models.settings import Settings, runtime
 from models.stored_teacher import StoredTeacher, open_teacher
@@ -42,11 +44,16 @@ class ScoreConfig(Settings):
     )
 
 
+def _asked(fields: dict[str, Any]) -> Asked:
+    return fields["teacher"].asked if "teacher" in fields else Asked()
+
+
 class Score(Settings):
     """What decides the answers of one teacher."""
 
     teacher: TeacherChoice
     options: ScoreConfig = ScoreConfig()
+    asked: Asked = Field(default_factory=_asked)
 
 
 def outlook(  # noqa: PLR0913  (as the stage)
@@ -130,7 +137,7 @@ def open_work(  # noqa: PLR0913, PLR0917
     weights: ArtifactRef | None,
 ) -> Work:
     """Gather who is asked what; nothing is scored yet, and no model is loaded."""
-    queries = asked_queries(store, collection, generated)
+    queries = asked_queries(store, collection, generated if config.asked.generated else None)
     passages = store.read(PASSAGES, collection).combine_chunks()
     known = known_answers(queries, store.scan(QRELS, collection))
     chosen = config.teacher
@@ -142,7 +149,7 @@ def open_work(  # noqa: PLR0913, PLR0917
     path = store.table_path(candidates, CANDIDATES)
     return Work(
         teacher=teacher,
-        blocks=pair_blocks(path, known, queries["qid"], config.options.shard_pairs),
+        blocks=pair_blocks(path, known, queries["qid"], config.options.shard_pairs, config.asked.depth),
         named=NamedPairs(queries["qid"], passages["pid"]),
         queries=queries.height,
         known=known.height,

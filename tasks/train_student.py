@@ -5,7 +5,7 @@ says in ``needs``; what it was not given is None.
 """
 
 import time
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,13 +32,12 @@ from data.schemas import (
     embeddings_schema,
 )
 from models.named_pairs import NamedPairs
+from models.opened_teachers import MODEL, Texts, open_any
 from models.settings import Settings
-from models.stored_teacher import open_teacher
 from models.student import Lesson, Need, Scorer, StudentConfig
 from models.students import StudentChoice
-from models.teacher import TeacherConfig
+from models.teacher import FITTED, TeacherConfig
 from models.teachers import TeacherChoice
-from models.texts import passage_texts
 from tasks.stage import stage
 
 
@@ -49,6 +48,7 @@ class TrainStudent(Settings):
     seed: int
     # Of a student that needs more of its teacher than its answers.
     teacher: Annotated[TeacherChoice, Identity(unnamed)] | None = None
+    members: tuple[TeacherChoice, ...] = ()  # those that its teacher asks
 
 
 @stage(
@@ -61,7 +61,8 @@ class TrainStudent(Settings):
         "embeddings": ("embeddings.parquet",),
         "clusters": ("clusters.parquet",),
         "decisions": ("decisions.parquet",),
-        "teacher": ("model",),
+        "teacher_weights": (MODEL,),
+        "fitted": (FITTED,),
     }
 )
 def train_student(  # noqa: PLR0913  (a stage names its inputs)
@@ -75,7 +76,8 @@ def train_student(  # noqa: PLR0913  (a stage names its inputs)
     answers: ArtifactRef | None,
     embeddings: ArtifactRef | None,
     clusters: ArtifactRef | None,
-    teacher: ArtifactRef | None,
+    teacher_weights: tuple[ArtifactRef, ...] = (),
+    fitted: tuple[ArtifactRef, ...] = (),
     reference: ArtifactRef | None = None,
     decisions: ArtifactRef | None = None,
 ) -> None:
@@ -97,7 +99,7 @@ def train_student(  # noqa: PLR0913  (a stage names its inputs)
             answers=store.scan(ANSWERS, answers) if answers else None,
             embeddings=store.scan(embeddings_schema(1), embeddings) if embeddings else None,
             clusters=store.scan(CLUSTERS, clusters) if clusters else None,
-            teacher_weights=store.path(teacher, "model") if teacher else None,
+            teacher_weights=_model(store, config, teacher_weights),
             seed=config.seed,
             scratch=Path(scratch),
             reference=_reference(store, config.student, candidates, reference),
@@ -105,24 +107,32 @@ def train_student(  # noqa: PLR0913  (a stage names its inputs)
             teacher=config.teacher,
         )
         if config.teacher and Need.SCORER in config.student.needs:
-            lesson = replace(lesson, scorer=_scorer(store, config.teacher, teacher, lesson))
+            opened = (*config.members, config.teacher)
+            lesson = replace(lesson, scorer=_scorer(store, opened, teacher_weights, fitted, lesson))
         curve = student.train(lesson)
     draft.note(train_s=round(time.perf_counter() - started, 2), final_loss=final_loss(curve), **student.facts)
     student.save(draft.folder("model"))
     draft.write(curve, CURVE)
 
 
+def _model(store: ArtifactStore, config: TrainStudent, weights: tuple[ArtifactRef, ...]) -> Path | None:
+    """Where the teacher's own weights lie, if it was trained here: it comes after those that it asks."""
+    is_trained = config.teacher is not None and config.teacher.is_trained
+    return store.path(weights[-1], MODEL) if weights and is_trained else None
+
+
 def _scorer(
-    store: ArtifactStore, config: TeacherConfig, weights: ArtifactRef | None, lesson: Lesson
+    store: ArtifactStore,
+    teachers: Sequence[TeacherConfig],
+    weights: Sequence[ArtifactRef],
+    fitted: Sequence[ArtifactRef],
+    lesson: Lesson,
 ) -> Scorer:
-    """The teacher, asked by name about any pair of the lesson; it scores no pair twice."""
+    """The teacher, asked by name about any pairs of the lesson; no model scores a pair twice."""
     queries, passages = (each.collect() for each in (lesson.queries, lesson.passages))
-    made = (store.path(weights, "model"), weights.parts["model"]) if weights else None
-    texts = passage_texts(passages.to_arrow(), config.template)
-    teacher = config.by_name(queries["qid"].to_list(), passages["pid"].to_list()) or open_teacher(
-        store.root, store.digests, config, made, queries["text"].to_list(), texts
-    )
-    return partial(NamedPairs(queries["qid"], passages["pid"].to_list()).scores, teacher)
+    qids, pids = queries["qid"].to_list(), passages["pid"].to_list()
+    asked = Texts(qids, queries["text"].to_list(), passages.to_arrow())
+    return partial(NamedPairs(qids, pids).scores, open_any(store, teachers, asked, weights, fitted))
 
 
 def _reference(

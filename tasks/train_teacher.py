@@ -1,4 +1,4 @@
-"""Train a teacher: a cross-encoder on judgements and mined negatives. Generated queries are not asked.
+"""Train a teacher on judgements and mined negatives. Generated queries are not asked.
 
 Queries and judgements are those of the split ``train``; the teacher that comes out marks the answer key.
 """
@@ -6,7 +6,9 @@ Queries and judgements are those of the split ``train``; the teacher that comes 
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Protocol, runtime_checkable
+
+import pyarrow as pa
 
 from data.artifacts import ArtifactStore
 from data.drafts import Draft
@@ -17,8 +19,6 @@ from data.schemas import CANDIDATES, CURVE, PASSAGES, QRELS, QUERIES
 from models.settings import Settings
 from models.student import Lesson
 from models.teachers import TeacherChoice
-from models.teachers.cross_encoder import CrossEncoderConfig
-from models.weights import fetch
 from tasks.stage import stage
 
 
@@ -26,6 +26,15 @@ class TrainTeacher(Settings):
     """What decides a trained teacher."""
 
     teacher: Annotated[TeacherChoice, Identity(unnamed)]
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """Settings of a teacher that can be trained here; its lists are drawn with a seed of its own."""
+
+    def train(self, lesson: Lesson, folder: Path) -> tuple[pa.Table, dict[str, float]]:
+        """Write the weights to ``folder``; give the table ``curve`` and what is to be noted."""
+        ...
 
 
 @stage(
@@ -48,11 +57,11 @@ def train_teacher(
         ConfigError: the teacher is none that is trained here.
     """
     teacher = config.teacher
-    if not isinstance(teacher, CrossEncoderConfig) or teacher.training is None:
+    if not teacher.is_trained or not isinstance(teacher, Trainable):
         raise ConfigError(
             where=f"teachers.{teacher.name}",
             found=f"kind {teacher.kind!r} without a section training",
-            expected="a cross_encoder with one",
+            expected='a "cross_encoder" with one, or a "dual_pooling" model',
             advice="Add [teachers.training], or do not train this teacher.",
         )
     started = time.perf_counter()
@@ -66,15 +75,9 @@ def train_teacher(
             embeddings=None,
             clusters=None,
             teacher_weights=None,
-            seed=teacher.training.seed,
+            seed=0,
             scratch=Path(scratch),
         )
-        curve, facts = teacher.training.train(
-            fetch(teacher.model),
-            lesson,
-            max_tokens=teacher.max_tokens,
-            template=teacher.template,
-            folder=draft.folder("model"),
-        )
+        curve, facts = teacher.train(lesson, draft.folder("model"))
     draft.write(curve, CURVE)
     draft.note(train_s=round(time.perf_counter() - started, 2), **facts)

@@ -68,6 +68,7 @@ class Report(Settings):
 @stage(
     reads={
         "trained": ("curve.parquet",),
+        "gates": ("gate.parquet",),
         "evaluations": ("metrics.parquet", "costs.parquet"),
     }
 )
@@ -124,7 +125,8 @@ def noted(store: ArtifactStore, refs: Sequence[ArtifactRef | None]) -> dict[str,
 def judged(store: ArtifactStore, ref: ArtifactRef) -> System:
     """Who was judged, as its evaluation noted."""
     facts = store.facts(ref)
-    return System(*(str(facts[each]) for each in ("system", "name", "role")))
+    told = (str(facts[each]) for each in ("system", "name", "role"))
+    return System(*told, remark=str(facts.get("remark", "")))
 
 
 def train_costs(store: ArtifactStore, trained: Sequence[ArtifactRef]) -> pa.Table:

@@ -18,6 +18,7 @@ WITHOUT_MIRROR = {
     "data/schemas.py",
     "data/progress.py",
     "models/settings.py",
+    "models/asked.py",
     "models/student.py",
     "models/teacher.py",
     "models/generator.py",

@@ -69,9 +69,12 @@ def methods(board: Leaderboard) -> dict[str, str]:
         "Significance": f"Each system against {board.control}, by the paired two-sided randomisation "
         "test on the values per query; p-values within one measure are corrected by Holm's method.",
         "Retention": "nDCG@10 of a student over nDCG@10 of its teacher, both on the student's own best "
-        "passages. It may exceed 100 %.",
+        "passages. It may exceed 100 %. There is none where the teacher does not know all of them, such as a "
+        "file of scores.",
         "Teachers": "They re-rank the passages that the miners found, and cannot find others. Their time "
-        "is that of scoring all pairs in one go, divided by the queries.",
+        "is that of scoring all pairs in one go, divided by the queries: an ensemble's is its members', "
+        "one after another; a file's is not known. Pairs that a file lacks are left out, not filled "
+        "in. What an ensemble's rule takes of a query, it takes of the passages that it ranks.",
         "Latency": "Median time of one query that comes alone, over the first hundred queries, on the "
         "machine of the run: encoding and searching apart.",
         "Parameters": "Weights of the query encoder. The index is what must be in memory besides.",

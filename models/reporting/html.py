@@ -48,7 +48,8 @@ TEMPLATE = """\
 {%- for measure in board.measures[1:] %}<td>{{ line.cell(measure) }}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table></div>
 <p class="note">{{ legend }}</p>
-{{ table(costs) }}
+{% for remark in board.remarks %}<p class="note">Left out: {{ remark }}</p>
+{% endfor %}{{ table(costs) }}
 
 <h2 id="latency">Quality and latency</h2>
 {% if latency %}<figure>

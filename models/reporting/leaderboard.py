@@ -16,11 +16,12 @@ from models.significance import compare, compare_pairs
 
 @dataclass(frozen=True)
 class System:
-    """Who was judged: the name in the tables, the name its seeds share, and what it is."""
+    """Who was judged: the name in the tables, the name its seeds share, what it is, what to say of it."""
 
     system: str
     name: str
     role: str
+    remark: str = ""  # what its numbers leave out, or why it has none
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Leaderboard:
     significance: pa.Table
     # Students against controls of their own, where those are not the control of all.
     own: pa.Table
+    remarks: Sequence[str] = ()
 
     @property
     def main(self) -> str:
@@ -115,6 +117,8 @@ def leaderboard(  # noqa: PLR0913
 ) -> Leaderboard:
     """Order the systems by the main measure, equal ones by name, and test each against the control.
 
+    A system without marks has no line; what was remarked of it is kept.
+
     Args:
         systems: everyone who was judged, in the order of the pipeline.
         metrics: their marks on one split; the rows without qid are means over queries.
@@ -126,12 +130,18 @@ def leaderboard(  # noqa: PLR0913
     Raises:
         ConfigError: the measure was not computed, or the control was not judged.
     """
+    remarks = [each.remark for each in systems if each.remark]
+    marked = set(metrics["system"].to_pylist())
+    systems = [each for each in systems if each.system in marked]
     names = list(dict.fromkeys(each.name for each in systems))
     control = _control(names, control)
     measures = measures_of(metrics, main)
     values = over_seeds(metrics, systems)
     significance = compare(values, control)
-    own = {name: each for name, each in (controls or {}).items() if each != control and name in names}
+    # A control may have been left out of the run.
+    own = {
+        name: each for name, each in (controls or {}).items() if each != control and {name, each} <= {*names}
+    }
     lines = [_standing([each for each in systems if each.name == name], metrics, costs) for name in names]
     verdicts = significance.to_pylist()
     lines = [
@@ -150,6 +160,7 @@ def leaderboard(  # noqa: PLR0913
         lines=sorted(lines, key=lambda line: (-line.values[measures[0]].mean, line.name)),
         significance=significance,
         own=compare_pairs(values, own),
+        remarks=remarks,
     )
 
 

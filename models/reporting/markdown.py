@@ -31,9 +31,16 @@ def leaderboard(board: Leaderboard) -> str:
         *compared,
         "",
         *_own(board),
+        *_remarks(board),
         findings.legend(board),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _remarks(board: Leaderboard) -> list[str]:
+    if not board.remarks:
+        return []
+    return ["What these numbers leave out:", "", *(f"- {remark}" for remark in board.remarks), ""]
 
 
 def _own(board: Leaderboard) -> list[str]:

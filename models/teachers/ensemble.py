@@ -1,23 +1,32 @@
-"""Several teachers as one: their answers are blended, and nobody is asked again.
+"""Several teachers as one: their scores are blended.
 
-Its answers are a view of its members' (stage ``blend_answers``); ``models.blending`` has the rules. Members
-are named, and stand before the ensemble in the configuration; a member may be an ensemble itself.
+Its answers are a view of its members' (stage ``blend_answers``), for which nobody is asked again;
+``models.blending`` has the rules. About pairs outside the answer key its members are asked, and what they
+say is blended alike. Members are named, and stand before the ensemble in the configuration; a member may be
+an ensemble itself.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from pydantic import Field, model_validator
 
-from data.errors import ConfigError
-from models.blending import AnyBlend, BlendChoice, MinMaxMean, blend
+from models.blending import AnyBlend, BlendChoice, Fitted, MinMaxMean, blend
+from models.known_pairs import knows
 from models.retriever import Rows, Scores
 from models.scales import ScaleName
+from models.scoring_time import scoring_seconds
 from models.settings import Name
 from models.teacher import Teacher, TeacherConfig
+
+# The frames that a rule is computed in are many times larger than the scores.
+QUERIES_AT_ONCE = 1024
 
 
 class EnsembleConfig(TeacherConfig):
@@ -40,33 +49,59 @@ class EnsembleConfig(TeacherConfig):
             raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _check_template(self) -> "EnsembleConfig":
+        if self.template != TeacherConfig.model_fields["template"].default:
+            msg = (
+                f"template: found {self.template!r}; expected none, for an ensemble reads no text. "
+                f"Set the templates of its members: {', '.join(self.members)}"
+            )
+            raise ValueError(msg)
+        return self
+
     @property
     def is_stored(self) -> bool:
         """No: a score depends on the other pairs of its query, and those of the members are stored."""
         return False
 
     @property
-    def can_be_asked(self) -> bool:
+    def can_be_probed(self) -> bool:
         """No: its members can."""
         return False
 
-    def load(self, weights: Path | None, queries: Sequence[str], passages: Sequence[str]) -> Teacher:
-        """Refuse: there is nothing to load but the members.
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Its members."""
+        return self.members
 
-        Raises:
-            ConfigError: always.
+    @property
+    def is_fitted(self) -> bool:
+        """As its rule."""
+        return isinstance(self.blend, Fitted)
+
+    def over(self, teachers: Mapping[str, Teacher], fitted: Path | None) -> "EnsembleTeacher":
+        """Blend what its members say.
+
+        Args:
+            teachers: at least its members, by name.
+            fitted: the part ``FITTED`` of its answers, where weights are fitted.
         """
-        del weights, queries, passages
-        raise ConfigError(
-            where=f"teachers.{self.name}",
-            found="an ensemble where one teacher is loaded",
-            expected=f"its members: {', '.join(self.members)}",
-            advice="Blend their answers by blend_answers, or load them into an EnsembleTeacher.",
-        )
+        weights = read_weights(fitted, self.members) if fitted else None
+        return EnsembleTeacher({name: teachers[name] for name in self.members}, self.blend, weights)
+
+
+def write_weights(path: Path, members: Sequence[str], weights: Mapping[str, float]) -> None:
+    """Keep fitted weights in the order of the members: what a member is called decides nothing."""
+    path.write_text(json.dumps([weights[name] for name in members]), encoding="utf-8")
+
+
+def read_weights(path: Path, members: Sequence[str]) -> dict[str, float]:
+    """Fitted weights, by the names of the members."""
+    return dict(zip(members, json.loads(path.read_text(encoding="utf-8")), strict=True))
 
 
 class EnsembleTeacher:
-    """Loaded members that score the same pairs, for re-ranking.
+    """Opened members that score the same pairs, for re-ranking.
 
     What a rule takes of a query (ranks, range, mean and spread) it takes of the pairs of one call: a call
     must hold all passages of its queries that are to be compared, and a pair's score depends on them.
@@ -78,25 +113,52 @@ class EnsembleTeacher:
         self.members = members
         self.rule = rule
         self.weights = weights
+        self._asked = 0
+        self._measured_s = dict.fromkeys(members, 0.0)
 
     def score(self, query_rows: Rows, passage_rows: Rows) -> Scores:
         """Blended score of each pair; passages of equal score rank by row, which is by pid."""
         if not len(query_rows):
             return np.zeros(0, dtype=np.float32)
-        asked = np.stack([query_rows, passage_rows], axis=1)
-        pairs, place = np.unique(asked, axis=0, return_inverse=True)
+        width = int(passage_rows.max()) + 1
+        pairs, place = np.unique(query_rows * width + passage_rows, return_inverse=True)
+        queries, passages = np.divmod(pairs, width)
+        scores = {name: self._ask(name, queries, passages) for name in self.members}
+        self._asked += len(pairs)
+        found = np.empty(len(pairs), dtype=np.float32)
+        for some in blocks(queries):
+            told = {name: each[some] for name, each in scores.items()}
+            found[some] = self._blend(queries[some], passages[some], told)
+        return found[place]
+
+    def _ask(self, name: str, query_rows: Rows, passage_rows: Rows) -> Scores:
+        started = time.perf_counter()
+        scores = self.members[name].score(query_rows, passage_rows)
+        self._measured_s[name] += time.perf_counter() - started
+        return scores
+
+    def _blend(self, query_rows: Rows, passage_rows: Rows, scores: Mapping[str, Scores]) -> Scores:
+        named = pl.DataFrame({"qid": query_rows, "pid": passage_rows})
         rows = [
-            pl.DataFrame(
-                {
-                    "qid": pairs[:, 0],
-                    "pid": pairs[:, 1],
-                    "score": member.score(pairs[:, 0], pairs[:, 1]),
-                }
-            ).with_columns(teacher=pl.lit(name))
+            named.with_columns(pl.Series("score", each), teacher=pl.lit(name))
+            for name, each in scores.items()
+        ]
+        return blend(pl.concat(rows), list(self.members), self.rule, self.weights)["score"].to_numpy()
+
+    def knows(self, query_rows: Rows, passage_rows: Rows) -> npt.NDArray[np.bool_]:
+        """Which pairs all members know."""
+        known = [knows(member, query_rows, passage_rows) for member in self.members.values()]
+        return np.logical_and.reduce(known)
+
+    def seconds(self, pairs: int) -> float | None:
+        """How long its members take, one after another; None if that cannot be told of one of them."""
+        share = pairs / max(self._asked, 1)
+        taken = [
+            scoring_seconds(member, pairs, self._measured_s[name] * share)
             for name, member in self.members.items()
         ]
-        blended = blend(pl.concat(rows), list(self.members), self.rule, self.weights)
-        return blended["score"].to_numpy()[place]
+        told = [each for each in taken if each is not None]
+        return sum(told, 0.0) if len(told) == len(taken) else None
 
     def facts(self) -> dict[str, str]:
         """The rule."""
@@ -104,3 +166,13 @@ class EnsembleTeacher:
 
     def work_as(self, facts: Mapping[str, str]) -> None:
         """Nothing was chosen by measuring."""
+
+
+def blocks(query_rows: Rows, size: int = QUERIES_AT_ONCE) -> Iterator[slice]:
+    """Pairs of whole queries, ``size`` queries at a time; ``query_rows`` is sorted.
+
+    >>> list(blocks(np.array([0, 0, 3, 7]), size=2))
+    [slice(0, 3, None), slice(3, 4, None)]
+    """
+    starts = np.flatnonzero(np.diff(query_rows, prepend=-1))[::size].tolist()
+    yield from map(slice, starts, [*starts[1:], len(query_rows)])

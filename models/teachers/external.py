@@ -14,45 +14,49 @@ A query without any row cannot be completed in either way.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from data.digests import FileDigests
 from data.errors import CollectionError, ConfigError
-from data.identity import Identity
+from data.identity import Identity, file_identity
 from data.trec import read_run
 from models.retriever import Rows, Scores
 from models.scales import ScaleName
-from models.teacher import Teacher, TeacherConfig
+from models.teacher import TeacherConfig
 
 COLUMNS = ("qid", "pid", "score")
-
-
-def _digest(path: Path, digests: FileDigests) -> str:
-    if not path.is_file():
-        raise ConfigError(
-            where=f"teachers.path = {str(path)!r}",
-            found="no such file",
-            expected="a TREC run, or a Parquet file with the columns qid, pid and score",
-            advice="Give the path from where distill is started.",
-        )
-    return digests.sha256(path)
+FILE = partial(
+    file_identity,
+    where="teachers.path",
+    expected="a TREC run, or a Parquet file with the columns qid, pid and score",
+)
 
 
 class ExternalConfig(TeacherConfig):
     """A file of scores, and what they are measured in."""
 
     kind: Literal["external"] = "external"
-    path: Annotated[Path, Identity(_digest)] = Field(description="A TREC run, or Parquet: qid, pid, score.")
+    path: Annotated[Path, Identity(FILE)] = Field(description="A TREC run, or Parquet: qid, pid, score.")
     measured_in: ScaleName = Field(description="What the file's scores are measured in.")
     missing: Literal["error", "lowest"] = Field(
         default="error", description="What a pair gets that is not in the file: none, or the query's lowest."
     )
+
+    @model_validator(mode="after")
+    def _check_template(self) -> "ExternalConfig":
+        if self.template != TeacherConfig.model_fields["template"].default:
+            msg = (
+                f"template: found {self.template!r}; expected none, for a file of scores reads no text. "
+                "Apply it where the scores are made"
+            )
+            raise ValueError(msg)
+        return self
 
     @property
     def scale(self) -> ScaleName:
@@ -65,37 +69,28 @@ class ExternalConfig(TeacherConfig):
         return False
 
     @property
-    def can_be_asked(self) -> bool:
+    def can_be_probed(self) -> bool:
         """No: it knows the pairs of its file."""
         return False
 
-    def load(self, weights: Path | None, queries: Sequence[str], passages: Sequence[str]) -> Teacher:
-        """Refuse: texts do not name pairs.
-
-        Raises:
-            ConfigError: always.
-        """
-        del weights, queries, passages
-        raise ConfigError(
-            where=f"teachers.{self.name}",
-            found="a file of scores asked about texts",
-            expected="names of queries and passages",
-            advice="Open it by by_name.",
-        )
-
-    def by_name(self, qids: Sequence[str], pids: Sequence[str]) -> "ExternalTeacher":
+    def by_name(self, qids: Sequence[str], pids: Sequence[str], *, strict: bool = True) -> "ExternalTeacher":
         """Open the file for queries and passages of these names.
+
+        Args:
+            qids: of the queries that ``query_rows`` will count.
+            pids: of the passages that ``passage_rows`` will count.
+            strict: refuse names of which the file has no pair at all.
 
         Raises:
             CollectionError: the file is not what its name promises, or gives a pair twice.
-            ConfigError: it has no score of any pair of these.
+            ConfigError: it has no score of any pair of these, and ``strict``.
         """
         rows = pl.DataFrame({"qid": qids}, schema={"qid": pl.String}).with_row_index("query_row")
         passages = pl.DataFrame({"pid": pids}, schema={"pid": pl.String}).with_row_index("passage_row")
         scores = read_scores(self.path)
         known = scores.join(rows.lazy(), on="qid").join(passages.lazy(), on="pid")
         table = known.select("query_row", "passage_row", "score").sort("query_row", "passage_row").collect()
-        if table.is_empty():
+        if strict and table.is_empty():
             first = [str(pair) for pair in scores.select("qid", "pid").head(1).collect().rows()]
             expected = ", ".join(str(names[0]) if names else "none" for names in (qids, pids))
             raise ConfigError(
@@ -141,15 +136,30 @@ class ExternalTeacher:
         Raises:
             ConfigError: it lacks pairs, and ``missing`` is ``error`` or it has nothing of their query.
         """
-        wanted = self._number(query_rows, passage_rows)
-        place = np.minimum(np.searchsorted(self._pairs, wanted), len(self._pairs) - 1)
-        missing = self._pairs[place] != wanted
+        place, known = self._find(query_rows, passage_rows)
+        missing = ~known
         below = np.nextafter(self._lowest[query_rows], np.float32(-np.inf))
         hopeless = missing if self.config.missing == "error" else missing & np.isnan(below)
         if hopeless.any():
             self._refuse(query_rows, passage_rows, hopeless)
         self._invented += int(missing.sum())
         return np.where(missing, below, self._scores[place]).astype(np.float32)
+
+    def knows(self, query_rows: Rows, passage_rows: Rows) -> npt.NDArray[np.bool_]:
+        """Which pairs stand in the file; what ``missing`` gives the others is no knowledge."""
+        return self._find(query_rows, passage_rows)[1]
+
+    def seconds(self, pairs: int) -> None:
+        """Nobody knows: the scores were made elsewhere."""
+        del pairs
+
+    def _find(self, query_rows: Rows, passage_rows: Rows) -> tuple[Rows, npt.NDArray[np.bool_]]:
+        """Where each pair stands among those of the file, and whether it is there at all."""
+        wanted = self._number(query_rows, passage_rows)
+        if not len(self._pairs):
+            return np.zeros_like(wanted), np.zeros(len(wanted), dtype=np.bool_)
+        place = np.minimum(np.searchsorted(self._pairs, wanted), len(self._pairs) - 1)
+        return place, self._pairs[place] == wanted
 
     def _refuse(self, query_rows: Rows, passage_rows: Rows, hopeless: npt.NDArray[np.bool_]) -> None:
         first = int(np.flatnonzero(hopeless)[0])

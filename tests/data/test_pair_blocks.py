@@ -50,3 +50,19 @@ def test_a_block_holds_as_many_pairs_as_asked_for_and_not_a_query_more(tmp_path)
     assert [len(block) for block in blocks] == [3, 4, 3]
     assert blocks[0] == [("q0", "a"), ("q0", "b"), ("q0", "c")]
     assert blocks[2] == [("q3", "a"), ("q3", "b"), ("q9", "c")]
+
+
+@given(
+    ranks=st.lists(st.tuples(QIDS, st.sampled_from("abcdef"), st.integers(1, 9)), max_size=30),
+    depth=st.integers(1, 9),
+    size=st.integers(1, 9),
+)
+def test_a_teacher_is_asked_only_as_deep_as_it_should_be(tmp_path_factory, ranks, depth, size):
+    path = tmp_path_factory.mktemp("mined") / "candidates.parquet"
+    rows = {(qid, pid, "bm25"): rank for qid, pid, rank in ranks}
+    table = from_rows([(*key, rank, 1.0) for key, rank in rows.items()], CANDIDATES)
+    tables.write(table, CANDIDATES, path)
+    qids = pl.Series(sorted({qid for qid, _, _ in ranks}), dtype=pl.String)
+    known = pl.DataFrame(schema={"qid": pl.String, "pid": pl.String})
+    found = [pair for block in pair_blocks(path, known, qids, size, depth) for pair in block.rows()]
+    assert found == sorted({(qid, pid) for (qid, pid, _), rank in rows.items() if rank <= depth})

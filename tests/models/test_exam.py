@@ -10,7 +10,8 @@ from data import tables
 from data.errors import ConfigError
 from data.schemas import CANDIDATES, METRICS, QRELS, RUN
 from data.tables import from_rows
-from models.exam import known, mark, mined, reorder, retained, set_exam, sit
+from models.exam import Paper, known, mark, mined, reorder, retained, set_exam, sit
+from models.known_pairs import Knowledge
 from models.retriever import top_hits
 
 
@@ -99,6 +100,22 @@ def test_a_teacher_reorders_what_others_found(exam):
         ("q08", "bach-1", 2),
     ]
     assert list(paper.costs) == ["search_ms"]
+
+
+def test_scores_that_were_made_elsewhere_took_no_time_here(exam):
+    class Elsewhere(WordOverlap):
+        def seconds(self, pairs):
+            return None
+
+    pairs = pa.table({"qid": ["q08"], "pid": ["bach-1"]})
+    assert reorder(exam, pairs, Elsewhere(exam.texts, exam.passages["text"].to_pylist())).costs == {}
+
+
+@pytest.mark.parametrize(("asked", "known", "nothing"), [(2, 0, True), (2, 1, False), (0, 0, False)])
+def test_only_who_was_asked_and_knew_none_knows_nothing(asked, known, nothing):
+    run = run_of(*[("q07", "bach-1", 1)] * known)
+    assert Paper(run, knowledge=Knowledge(run, asked, 1, 0)).knows_nothing is nothing
+    assert not Paper(run).knows_nothing
 
 
 def test_mined_pairs_are_the_union_over_miners_for_the_queries_asked(exam, tmp_path):

@@ -5,7 +5,9 @@ from data.identity import canonical
 from models.retrievers.bm25 import Bm25Config
 from models.students.bi_encoder import BiEncoderConfig
 from models.subjects import BaselineSubject, RunSubject, StudentSubject, TeacherSubject
+from models.teachers.bm25 import Bm25TeacherConfig
 from models.teachers.dual_encoder import DualEncoderConfig
+from models.teachers.ensemble import EnsembleConfig
 
 STUDENT = BiEncoderConfig(name="kl")
 
@@ -20,6 +22,17 @@ STUDENT = BiEncoderConfig(name="kl")
 )
 def test_seeds_are_systems_of_one_name(subject, system, name):
     assert (subject.system, subject.name) == (system, name)
+
+
+def test_a_teacher_is_opened_after_those_that_it_asks():
+    minilm = DualEncoderConfig(name="minilm")
+    both = EnsembleConfig(name="both", members=("minilm", "words"))
+    words = Bm25TeacherConfig(name="words")
+    members = (minilm, words)
+    assert TeacherSubject(teacher=both, members=members).opened == (minilm, words, both)
+    assert StudentSubject(student=STUDENT, seed=0, teacher=both, members=members).opened[-1] == both
+    assert StudentSubject(student=STUDENT, seed=0).opened == ()
+    assert BaselineSubject(retriever=Bm25Config()).opened == ()
 
 
 def test_a_run_is_what_its_file_holds_not_where_it_lies(tmp_path, digests):

@@ -1,12 +1,14 @@
+import numpy as np
 import polars as pl
 import pytest
 
 from data.errors import ConfigError, SchemaError
 from data.schemas import ANSWERS, QRELS, QUERIES
 from data.tables import from_rows
-from models.blending import Affine, Fitted, Mean, MinMaxMean
+from models.blending import Affine, Fitted, Mean, MinMaxMean, Rrf
 from models.settings import Settings
-from models.teachers.ensemble import EnsembleConfig
+from models.teacher import FITTED
+from models.teachers.ensemble import EnsembleConfig, read_weights
 from tasks.blend_answers import BlendAnswers, blend_answers
 from tasks.stage import Stage
 
@@ -59,6 +61,7 @@ def test_the_ensemble_answers_like_any_teacher(store):
     assert all(scores(store, ref, qid) == [0.5, 0.25, 0.5] for qid in QIDS)
     facts = store.facts(ref)
     assert facts == {"kind": "min_max_mean", "members": ["sharp", "blunt"], "pairs": 30, "queries": 10}
+    assert set(ref.parts) == {"answers.parquet"}
 
 
 def test_blocks_of_any_size_give_the_same_rows(store):
@@ -71,8 +74,37 @@ def test_weights_are_fitted_on_the_judged_queries_of_dev_and_noted(store):
     assert facts["fitted_on_queries"] == 5
     assert facts["weights"]["sharp"] > 1
     assert facts["weights"]["blunt"] == 0
+    part = store.path(blend(store, Fitted()), "weights.json")
+    assert read_weights(part, ("sharp", "blunt")) == facts["weights"]
     train_says_otherwise = [(qid, "a" if qid < "q05" else "c", 2) for qid in QIDS]
     assert store.facts(blend(store, Fitted(), qrels=train_says_otherwise)) == facts
+
+
+class Known:
+    """A member that knows its scores by passage."""
+
+    def __init__(self, scores):
+        self.scores = np.float32(list(scores.values()))
+
+    def score(self, query_rows, passage_rows):
+        return self.scores[passage_rows]
+
+    def facts(self):
+        return {}
+
+    def work_as(self, facts):
+        pass
+
+
+@pytest.mark.parametrize("rule", [Mean(), MinMaxMean(), Rrf(), Fitted()])
+def test_an_ensemble_that_is_opened_says_what_stands_in_its_answers(store, rule):
+    ref = blend(store, rule)
+    config = EnsembleConfig(name="both", members=("sharp", "blunt"), blend=rule)
+    fitted = store.path(ref, FITTED) if config.is_fitted else None
+    opened = config.over({"sharp": Known(SHARP), "blunt": Known(BLUNT)}, fitted)
+    query_rows, passage_rows = np.divmod(np.arange(len(QIDS) * len(PIDS)), len(PIDS))
+    stored = store.read(ANSWERS, ref)["score"].to_numpy()
+    assert opened.score(query_rows, passage_rows).tolist() == stored.tolist()
 
 
 def test_weights_that_are_given_are_noted(store):

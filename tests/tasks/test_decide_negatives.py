@@ -9,7 +9,7 @@ from data.schemas import ANSWERS, CANDIDATES, PASSAGES, QRELS, QUERIES
 from data.tables import from_rows
 from models.false_negatives import AbovePositive, AbsoluteMargin, Rank
 from models.false_negatives.decisions import DECISIONS
-from tasks.decide_negatives import DecideConfig, decide_negatives, taught_queries
+from tasks.decide_negatives import Decide, DecideConfig, decide_negatives, taught_queries
 from tasks.stage import Stage
 
 # p2 says what p1 says. q1 knows p1, g-p3 was made from p3, q2 is a dev query with two answers, q3 is tested,
@@ -73,7 +73,7 @@ def run(store, *rules, block_pairs=1_000_000, **tables):
         "candidates": artifact(store, "mine_candidates", CANDIDATES, **tables),
         "answers": artifact(store, "score_candidates", ANSWERS, **tables),
     }
-    config = DecideConfig(rules=rules, block_pairs=block_pairs)
+    config = Decide(options=DecideConfig(rules=rules, block_pairs=block_pairs))
     return decide_negatives.run(store, config, inputs, force=True)
 
 

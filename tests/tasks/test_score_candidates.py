@@ -7,6 +7,7 @@ import pytest
 
 from data.schemas import ANSWERS, CANDIDATES, PASSAGES, QRELS, QUERIES
 from data.tables import check, from_rows
+from models.asked import Asked
 from models.encoders.text_encoder import EncoderConfig
 from models.named_pairs import NamedPairs
 from models.teachers.bm25 import Bm25TeacherConfig
@@ -123,6 +124,19 @@ def test_nothing_is_scored_again_when_the_key_is_lost_or_ids_are_renamed(store, 
     assert again.parts == first.parts
     others = run(store, Score(teacher=encoder.model_copy(update={"name": "other"})), renamed(TWO))
     assert (store.facts(others)["scored"], store.facts(others)["reused"]) == (0, 3)
+
+
+def test_a_teacher_that_is_asked_deeper_scores_only_what_is_new(store, encoder):
+    rows = [("q1", "p0", "bm25", 1, 2.0), ("q1", "p3", "bm25", 2, 1.0)]
+    deep = TWO | {"candidates": from_rows(rows, CANDIDATES)}
+    shallow = run(store, Score(teacher=encoder.model_copy(update={"asked": Asked(depth=1)})), deep)
+    whole = run(store, Score(teacher=encoder), deep)
+    asked, all_of_them = store.facts(shallow), store.facts(whole)
+    assert shallow.key != whole.key
+    assert asked["teacher_digest"] == all_of_them["teacher_digest"]
+    # Two known answers and the best candidate; then one candidate more.
+    assert (asked["pairs"], asked["scored"]) == (3, 3)
+    assert (all_of_them["reused"], all_of_them["scored"]) == (3, 1)
 
 
 def test_an_edited_passage_is_scored_again_and_no_other(store, encoder):

@@ -48,7 +48,6 @@ def inputs(publish, tiny_collection):
         "answers": publish("score_candidates", (from_rows(scored, ANSWERS), ANSWERS)),
         "embeddings": None,
         "clusters": None,
-        "teacher": None,
     }
 
 

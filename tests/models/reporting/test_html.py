@@ -87,3 +87,9 @@ def test_the_cards_tell_the_result(contents):
         ("90.0 %", "of its teacher on the same passages"),
         ("3.00 ms", "per query, encoding and searching"),
     ]
+
+
+def test_what_numbers_leave_out_is_said_below_them(contents):
+    board = dataclasses.replace(contents.board, remarks=["<theirs> is not listed."])
+    assert "Left out: &lt;theirs&gt; is not listed.</p>" in page(dataclasses.replace(contents, board=board))
+    assert "Left out" not in page(contents)

@@ -69,6 +69,14 @@ def test_equal_systems_stand_by_name():
     assert [line.name for line in found.lines] == ["a", "b"]
 
 
+def test_a_system_without_marks_has_no_line_but_is_remarked_upon(systems, metrics, costs):
+    silent = System("teacher:theirs", "teacher:theirs", "teacher", "teacher:theirs is not listed.")
+    found = leaderboard([silent, *systems], metrics, costs, "nDCG@10", None)
+    assert found.remarks == ["teacher:theirs is not listed."]
+    assert "teacher:theirs" not in [line.name for line in found.lines]
+    assert found.control == "bm25"
+
+
 def test_the_main_measure_leads_the_usual_ones(metrics):
     assert measures_of(metrics, "RR@10") == ["RR@10", "nDCG@10"]
 

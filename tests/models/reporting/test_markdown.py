@@ -12,6 +12,12 @@ def test_the_leaderboard_prints_every_comparison(board):
     assert max(map(len, text.split("\n")[:13])) <= 120
 
 
+def test_what_numbers_leave_out_is_said_below_them(board):
+    assert "leave out" not in leaderboard(board)
+    remarked = leaderboard(dataclasses.replace(board, remarks=["kl/0 has no retention."]))
+    assert "\nWhat these numbers leave out:\n\n- kl/0 has no retention.\n\n" in remarked
+
+
 def test_the_report_has_every_section_in_order(contents):
     assert re.findall(r"^#+ (.+)$", report(contents), flags=re.MULTILINE) == [
         "Rivers & <rocks>",

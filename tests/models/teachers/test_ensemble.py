@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from data.errors import ConfigError
 from models.blending import Affine, Fitted, Mean, MinMaxMean
 from models.teacher import Teacher
-from models.teachers.ensemble import EnsembleConfig, EnsembleTeacher
+from models.teachers.ensemble import EnsembleConfig, EnsembleTeacher, blocks, write_weights
 
 
 class Known:
@@ -58,9 +60,66 @@ def test_no_pairs_score_nothing():
 
 def test_an_ensemble_itself_is_never_loaded():
     config = EnsembleConfig(name="both", members=("a", "b"))
-    assert (config.is_stored, config.can_be_asked) == (False, False)
-    with pytest.raises(ConfigError, match=r"teachers.both: found an ensemble .* its members: a, b"):
+    assert (config.is_stored, config.can_be_probed, config.asks) == (False, False, ("a", "b"))
+    with pytest.raises(ConfigError, match=r"teachers.both: found a teacher that texts alone do not open"):
         config.load(None, [], [])
+
+
+def test_an_ensemble_is_opened_over_its_members_and_the_weights_of_its_rule(tmp_path):
+    members = {"other": Known(BLUNT), "blunt": Known(BLUNT), "sharp": Known(SHARP)}
+    given = EnsembleConfig(name="both", members=("sharp", "blunt")).over(members, None)
+    assert given.score(QUERY_ROWS, PASSAGE_ROWS).tolist() == [0.5, 0.25, 1.0, 0.0, 0.5]
+    fitted = EnsembleConfig(name="both", members=("sharp", "blunt"), blend=Fitted())
+    assert (given.weights, fitted.is_fitted) == (None, True)
+    write_weights(tmp_path / "weights.json", fitted.members, {"blunt": 0.1, "sharp": 2.0})
+    assert fitted.over(members, tmp_path / "weights.json").weights == {"sharp": 2.0, "blunt": 0.1}
+    # What the members are called decides nothing.
+    renamed = fitted.model_copy(update={"members": ("other", "blunt")})
+    write_weights(tmp_path / "again.json", renamed.members, {"blunt": 0.1, "other": 2.0})
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "weights.json").read_bytes()
+
+
+@given(st.integers(1, 9))
+def test_blocks_hold_whole_queries_and_all_of_them(size):
+    rows = np.sort(np.random.default_rng(0).integers(0, 20, 60))
+    found = [rows[some] for some in blocks(rows, size)]
+    assert np.concatenate(found).tolist() == rows.tolist()
+    queries = [set(some.tolist()) for some in found]
+    assert all(len(some) == size for some in queries[:-1])
+    assert sum(map(len, queries)) == len(set(rows.tolist()))
+
+
+def test_a_pair_is_known_if_all_members_know_it():
+    class Partly(Known):
+        def knows(self, query_rows, passage_rows):
+            return passage_rows > 0
+
+    both = EnsembleTeacher({"sharp": Known(SHARP), "part": Partly(BLUNT)}, Mean())
+    assert both.knows(QUERY_ROWS, PASSAGE_ROWS).tolist() == [True, True, False, False, True]
+    over = EnsembleTeacher({"both": both, "sharp": Known(SHARP)}, Mean())
+    assert over.knows(QUERY_ROWS, PASSAGE_ROWS).tolist() == [True, True, False, False, True]
+
+
+def test_an_ensemble_takes_as_long_as_its_members_together():
+    class Timed(Known):
+        def __init__(self, scores, pair_s):
+            super().__init__(scores)
+            self.pair_s = pair_s
+
+        def seconds(self, pairs):
+            return self.pair_s and self.pair_s * pairs
+
+    def seconds(one, two):
+        made = EnsembleTeacher({"one": Timed(SHARP, one), "two": Timed(BLUNT, two)}, Mean())
+        return EnsembleTeacher({"inner": made, "one": Timed(SHARP, 1.0)}, Mean()).seconds(10)
+
+    assert seconds(2.0, 3.0) == 60
+    assert seconds(2.0, None) is None
+    measured = ensemble(Mean())
+    assert measured.seconds(10) == 0
+    measured.score(QUERY_ROWS, PASSAGE_ROWS)
+    assert measured.seconds(10) == pytest.approx(2 * measured.seconds(5))
+    assert measured.seconds(10) > 0
 
 
 @pytest.mark.parametrize(
@@ -73,8 +132,17 @@ def test_an_ensemble_itself_is_never_loaded():
             {"members": ("a", "b"), "blend": Affine(weights={"a": 1.0})},
             "weights of a; expected one for each of a, b",
         ),
+        (
+            {"members": ("a", "b"), "template": "{text}"},
+            "template: found '{text}'; expected none, for an ensemble reads no text. .* members: a, b",
+        ),
     ],
 )
 def test_members_that_make_no_ensemble_are_refused(settings, message):
     with pytest.raises(ValidationError, match=message):
         EnsembleConfig(name="both", **settings)
+
+
+def test_settings_that_were_written_out_are_read_back():
+    config = EnsembleConfig(name="both", members=("a", "b"))
+    assert EnsembleConfig.model_validate_json(config.model_dump_json()) == config

@@ -85,8 +85,10 @@ def test_a_file_is_what_it_holds_not_where_it_lies(tmp_path, digests):
 
 def test_texts_name_no_pair(tmp_path):
     chosen = config(parquet(tmp_path))
-    assert (chosen.is_stored, chosen.can_be_asked) == (False, False)
-    with pytest.raises(ConfigError, match=r"teachers.elsewhere: found a file of scores asked about texts"):
+    assert (chosen.is_stored, chosen.can_be_probed) == (False, False)
+    with pytest.raises(
+        ConfigError, match=r"teachers.elsewhere: found a teacher that texts alone do not open"
+    ):
         chosen.load(None, [], [])
 
 
@@ -95,6 +97,29 @@ def test_a_file_about_other_things_is_refused(tmp_path):
         ConfigError, match=r"no pair of this collection; its first is \('q1', 'p1'\); .*\(x1, p1\)"
     ):
         config(parquet(tmp_path)).by_name(["x1"], PIDS)
+
+
+@pytest.mark.parametrize("missing", ["error", "lowest"])
+def test_what_is_not_in_the_file_is_not_known_whatever_it_would_get(tmp_path, missing):
+    teacher = config(parquet(tmp_path), missing=missing).by_name(QIDS, PIDS)
+    assert teacher.knows(np.array([0, 0, 1, 2]), np.array([1, 2, 0, 0])).tolist() == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert teacher.seconds(3) is None
+
+
+@pytest.mark.parametrize("missing", ["error", "lowest"])
+def test_a_file_about_other_things_may_be_opened_and_knows_nothing(tmp_path, missing):
+    teacher = config(parquet(tmp_path), missing=missing).by_name(["x1"], PIDS, strict=False)
+    assert teacher.knows(np.array([0, 0]), np.array([0, 2])).tolist() == [False, False]
+    assert teacher.facts()["pairs_in_file"] == "0"
+    with pytest.raises(ConfigError, match=r"no score of 2 of 2 pairs, such as \(x1, p1\)"):
+        teacher.score(np.array([0, 0]), np.array([0, 2]))
+    nothing = np.array([], dtype=np.int64)
+    assert teacher.score(nothing, nothing).shape == (0,)
 
 
 @pytest.mark.parametrize(
@@ -118,3 +143,10 @@ def test_the_scale_must_be_declared(tmp_path):
         ExternalConfig(name="elsewhere", path=tmp_path)
     with pytest.raises(ValidationError, match="'logit', 'cosine'"):
         config(tmp_path, measured_in="percent")
+
+
+def test_a_file_reads_no_text_so_it_has_no_template(tmp_path):
+    with pytest.raises(ValidationError, match=r"template: found '\{text\}'; expected none, for a file of"):
+        config(tmp_path, template="{text}")
+    chosen = config(tmp_path)
+    assert ExternalConfig.model_validate_json(chosen.model_dump_json()) == chosen
