@@ -54,7 +54,7 @@ def _table(fields: dict[str, FieldInfo]) -> list[str]:
         meaning = " ".join((field.description or "").split())
         lines.append(f"| `{name}` | {_type(field.annotation)} | {default} | {meaning} |")
         nested = _models(field.annotation)
-        if len(nested) == 1 and not get_args(field.annotation):
+        if len(nested) == 1 and get_origin(field.annotation) is not tuple:
             inner = {f"{name}.{key}": value for key, value in nested[0].model_fields.items() if key != "kind"}
             lines += _table(inner)[2:]
     return lines

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
@@ -59,16 +58,54 @@ class TokenizeOnce:
         return {**padded, **self._rest[how]}
 
     def _learn(self, texts: list[str], how: tuple[object, ...], features: Features) -> None:
-        mask = features["attention_mask"]
+        read = read_tokens(features)
         tokens = {
             name: value
             for name, value in features.items()
-            if isinstance(value, Tensor) and value.shape == mask.shape
+            if isinstance(value, Tensor) and value.shape == read.shape
         }
         self._rest[how] = {name: value for name, value in features.items() if name not in tokens}
-        for place, (text, used) in enumerate(zip(texts, mask.bool(), strict=True)):
+        for place, (text, used) in enumerate(zip(texts, read, strict=True)):
             # A copy: a slice would keep the whole batch.
             self._rows[how, text] = {name: value[place][used].clone() for name, value in tokens.items()}
+
+
+def read_tokens(features: Features) -> Tensor:
+    """Say which tokens are no padding, [text, token]: those attended to, and those that expand a query."""
+    attended: Tensor = features["attention_mask"].bool()
+    expansion = features.get("query_expansion_positions")
+    return attended if expansion is None else attended | expansion.bool()
+
+
+def distinct_rows(features: Features) -> tuple[Tensor, Tensor]:
+    """Find equal texts: the first row of each distinct one, [distinct], and whose copy a row is, [text]."""
+    # Columns of one text may be padded to several widths, and with several tokens.
+    tokens = features["input_ids"].masked_fill(~read_tokens(features), -1)
+    _, copy_of = torch.unique(tokens, dim=0, return_inverse=True)
+    first = torch.full((int(copy_of.max()) + 1,), len(tokens), device=tokens.device)
+    first = first.scatter_reduce(0, copy_of, torch.arange(len(tokens), device=tokens.device), "amin")
+    return first, copy_of
+
+
+def take_rows(features: Features, rows: Tensor) -> Features:
+    """Take some rows of what a model reads, without the columns that are padding in all of them."""
+    read = read_tokens(features)
+    used = read[rows].any(dim=0)
+    return {
+        name: value[rows][:, used] if isinstance(value, Tensor) and value.shape == read.shape else value
+        for name, value in features.items()
+    }
+
+
+class KeepTexts:
+    """Tokenises a column of texts as ``preprocess`` does, and hands the texts on beside their tokens."""
+
+    def __init__(self, preprocess: Callable[..., Features]) -> None:
+        self.preprocess = preprocess
+
+    def __call__(self, texts: Sequence[str], **options: object) -> Features:
+        """Give the tokens, and the texts under ``texts``."""
+        return {**self.preprocess(texts, **options), "texts": list(texts)}
 
 
 class EncodeOnce(nn.Module):
@@ -77,26 +114,16 @@ class EncodeOnce(nn.Module):
     Gradients are those of the model itself, but for its dropout and the order of sums.
     """
 
-    def __init__(self, model: SentenceTransformer) -> None:
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, features: Features) -> Features:
         """Run the model on distinct rows of tokens, shortest first, and hand its vectors to every copy."""
-        tokens = features["input_ids"]
-        _, copy_of = torch.unique(tokens, dim=0, return_inverse=True)
-        first = torch.full((int(copy_of.max()) + 1,), len(tokens), device=tokens.device)
-        first = first.scatter_reduce(0, copy_of, torch.arange(len(tokens), device=tokens.device), "amin")
+        first, copy_of = distinct_rows(features)
         by_length = features["attention_mask"][first].sum(dim=1).argsort()
-        vectors = [self._encode(features, first[some]) for some in by_length.split(LIKE_LENGTHS)]
+        vectors = [
+            self.model(take_rows(features, first[some]))["sentence_embedding"]
+            for some in by_length.split(LIKE_LENGTHS)
+        ]
         return {"sentence_embedding": torch.cat(vectors)[by_length.argsort()][copy_of]}
-
-    def _encode(self, features: Features, rows: Tensor) -> Tensor:
-        """Give the vectors of some rows, without the columns that are padding in all of them."""
-        mask = features["attention_mask"]
-        used = mask[rows].any(dim=0)
-        some = {
-            name: value[rows][:, used] if isinstance(value, Tensor) and value.shape == mask.shape else value
-            for name, value in features.items()
-        }
-        return self.model(some)["sentence_embedding"]

@@ -1,11 +1,40 @@
 """How long, how fast and in which precision a model is trained: what every training shares."""
 
 import math
+from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from models.hardware import Precision
 from models.settings import Settings
+
+
+class MultiTaskSettings(Settings):
+    """What an encoder learns from the texts themselves, beside its distillation (``models.multi_task``)."""
+
+    mlm_weight: NonNegativeFloat = Field(
+        default=0.1, description="Of the masked language model's loss; 0 leaves it out."
+    )
+    mask_share: float = Field(default=0.15, gt=0, lt=1, description="Of the tokens, hidden; BERT's 15 %.")
+    mlm_texts: PositiveInt = Field(
+        default=32, description="Distinct queries and passages of a step that are read with tokens hidden."
+    )
+    simcse_weight: NonNegativeFloat = Field(default=0.1, description="Of SimCSE's loss; 0 leaves it out.")
+    simcse_texts: Literal["query", "document"] = Field(
+        default="query", description="What is encoded twice: the step's queries, or its positives."
+    )
+    simcse_temperature: PositiveFloat = Field(default=0.05, description="Under the cosines; SimCSE's 0.05.")
+    simcse_dropout: float = Field(
+        default=0.1, gt=0, lt=1, description="In SimCSE's two passes alone; without it they would be one."
+    )
+    one_per_step: bool = Field(
+        default=False,
+        description="One by lot at a step, with twice its weight: cheaper, the same on average.",
+    )
+    cosines_every: NonNegativeInt = Field(
+        default=10,
+        description="Steps between two measurements of how far the gradients agree; 0: none.",
+    )
 
 
 class TrainingConfig(Settings):
@@ -26,6 +55,9 @@ class TrainingConfig(Settings):
     precision: Precision = Field(
         default="auto", description="bfloat16 for matrix products where the hardware has it, else float32."
     )
+    multi_task: MultiTaskSettings | None = Field(
+        default=None, description="Tasks beside the distillation, for encoders; None: the distillation alone."
+    )
 
     def lists(self, in_one_epoch: int) -> int:
         """Number of lists to learn from, where one pass has so many.
@@ -43,3 +75,14 @@ class TrainingConfig(Settings):
         4
         """
         return math.ceil(lists / self.batch_size)
+
+
+def _one_task(training: TrainingConfig) -> TrainingConfig:
+    if training.multi_task is not None:
+        msg = "found multi_task; expected none: what is trained here is no encoder of texts. Leave it out."
+        raise ValueError(msg)
+    return training
+
+
+# For what learns one task: a cross-encoder, a model that writes.
+OneTaskTraining = Annotated[TrainingConfig, AfterValidator(_one_task)]

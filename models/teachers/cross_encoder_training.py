@@ -18,7 +18,7 @@ from models.batches import ListSettings, draw_lists
 from models.hardware import device
 from models.settings import Settings
 from models.student import Lesson
-from models.training import TrainingConfig
+from models.training import OneTaskTraining, TrainingConfig
 
 RankingLoss = Literal["listnet", "lambda"]
 # The library makes ListNet's target a softmax of the labels: 10 gives the answer all but 0.0003 of it.
@@ -32,7 +32,7 @@ class CrossEncoderTraining(Settings):
 
     loss: RankingLoss = "listnet"
     lists: ListSettings = ListSettings(negatives=7, generated_share=0.0)
-    training: TrainingConfig = TrainingConfig(batch_size=8, learning_rate=1e-4, dropout=0.1)
+    training: OneTaskTraining = TrainingConfig(batch_size=8, learning_rate=1e-4, dropout=0.1)
     seed: NonNegativeInt = Field(default=0, description="Of the head, the lists, their order and dropout.")
 
     def train(

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
 from models import repeats
-from models.repeats import EncodeOnce, TokenizeOnce
+from models.repeats import EncodeOnce, KeepTexts, TokenizeOnce
 
 TEXTS = ["gold is yellow", "iron rusts", "gold is yellow", "iron rusts", "gold is yellow"]
 SOME_TEXTS = st.lists(
@@ -93,3 +93,12 @@ def test_encoding_once_gives_the_gradient_of_the_model(encoder):
     assert len(gradients[0]) == len(gradients[1]) > 10
     for expected, found in zip(*gradients, strict=True):
         assert torch.allclose(expected, found, atol=1e-5)
+
+
+def test_texts_go_with_their_tokens_and_change_none(encoder):
+    plain = TokenizeOnce(encoder.preprocess, encoder.tokenizer)
+    found = KeepTexts(plain)(TEXTS, prompt=None, task="query")
+    assert found.pop("texts") == TEXTS
+    expected = plain(TEXTS, prompt=None, task="query")
+    assert found.keys() == expected.keys()
+    assert torch.equal(found["input_ids"], expected["input_ids"])

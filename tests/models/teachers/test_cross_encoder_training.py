@@ -79,3 +79,8 @@ def test_the_target_of_listnet_is_sure_of_the_answer():
 def test_an_unknown_loss_is_refused_by_naming_the_known():
     with pytest.raises(ValidationError, match="'listnet' or 'lambda'"):
         CrossEncoderTraining(loss="hinge")
+
+
+def test_other_tasks_are_refused_where_they_would_be_passed_over():
+    with pytest.raises(ValidationError, match="found multi_task; expected none"):
+        CrossEncoderTraining(training={"multi_task": {}})
