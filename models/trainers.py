@@ -15,7 +15,7 @@ from sentence_transformers import (
 from sentence_transformers.base.data_collator import BaseDataCollator
 from sentence_transformers.base.trainer import BaseTrainer
 
-from models.repeats import TokenizeOnce
+from models.repeats import KeepTexts, TokenizeOnce
 
 
 class _NoCard:
@@ -37,6 +37,16 @@ class OnceTokenized(_NoCard, BaseTrainer):
 
 class EncoderTrainer(OnceTokenized, SentenceTransformerTrainer):
     """Trains a SentenceTransformer: one vector per text."""
+
+
+class ReadingTrainer(EncoderTrainer):
+    """Trains a SentenceTransformer by a loss that reads the texts, too: each column brings its ``texts``."""
+
+    def get_data_collator(self, model: Any, *args: Any, **options: Any) -> BaseDataCollator:  # noqa: ANN401
+        """Make the collator, and let it hand the texts on."""
+        collator = super().get_data_collator(model, *args, **options)
+        collator.preprocess_fn = KeepTexts(collator.preprocess_fn)
+        return collator
 
 
 class TokenTrainer(OnceTokenized, MultiVectorEncoderTrainer):

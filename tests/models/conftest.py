@@ -41,3 +41,20 @@ def make_lesson(tiny_collection, tmp_path):
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_ranker_folder(tiny_backbone, tmp_path_factory):
+    """A cross-encoder for the tiny collection: two random layers, eager to attend, and a head of one label."""
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+    folder = tmp_path_factory.mktemp("tiny-ranker")
+    torch.manual_seed(1)
+    # Wider than the tiny backbone, and with larger weights, so that attention is not uniform.
+    config = BertConfig.from_pretrained(
+        tiny_backbone, num_labels=1, hidden_size=48, num_attention_heads=4, initializer_range=0.3
+    )
+    BertForSequenceClassification(config).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_backbone).save_pretrained(folder)
+    return folder

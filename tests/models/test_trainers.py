@@ -1,13 +1,14 @@
 import pytest
 from sentence_transformers import CrossEncoder, MultiVectorEncoder, SentenceTransformer, SparseEncoder
 
-from models.trainers import EncoderTrainer, RerankerTrainer, TermTrainer, TokenTrainer
+from models.trainers import EncoderTrainer, ReadingTrainer, RerankerTrainer, TermTrainer, TokenTrainer
 
 
 @pytest.mark.parametrize(
     ("trainer", "model"),
     [
         (EncoderTrainer, SentenceTransformer),
+        (ReadingTrainer, SentenceTransformer),
         (TokenTrainer, MultiVectorEncoder),
         (TermTrainer, SparseEncoder),
         (RerankerTrainer, CrossEncoder),
