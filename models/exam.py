@@ -111,9 +111,10 @@ def reorder(exam: Exam, pairs: pa.Table, teacher: Teacher) -> Paper:
     return Paper(run, {} if seconds is None else {"search_ms": 1e3 * seconds / len(exam.qids)})
 
 
-def mined(candidates: pl.LazyFrame, exam: Exam) -> pa.Table:
-    """The pairs (qid, pid) that any miner proposes for the exam's queries."""
-    pairs = candidates.select("qid", "pid").filter(pl.col("qid").is_in(exam.qids)).unique()
+def mined(candidates: pl.LazyFrame, exam: Exam, depth: int | None = None) -> pa.Table:
+    """The pairs (qid, pid) that any miner proposes for the exam's queries, among its ``depth`` best."""
+    best = candidates if depth is None else candidates.filter(pl.col("rank") <= depth)
+    pairs = best.select("qid", "pid").filter(pl.col("qid").is_in(exam.qids)).unique()
     return pairs.sort("qid", "pid").collect().to_arrow()
 
 

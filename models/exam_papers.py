@@ -64,7 +64,8 @@ def paper_of(exam: Exam, subject: AnySubject, given: Given) -> Paper:
             folder = given.store.path(_there(given.weights, "weights"), MODEL)
             return _sit(exam, student.load(folder).retriever(given.shelf(exam)), given)
         case TeacherSubject():
-            pairs = mined(given.store.scan(CANDIDATES, _there(given.candidates, "candidates")), exam)
+            candidates = given.store.scan(CANDIDATES, _there(given.candidates, "candidates"))
+            pairs = mined(candidates, exam, subject.asked_depth)
             teacher = given.teacher(exam, subject)
             knowledge = known_pairs(teacher, pairs, exam.qids, exam.pids)
             return replace(reorder(exam, knowledge.known, teacher), knowledge=knowledge)

@@ -52,6 +52,15 @@ class Retriever(Protocol):
         ...
 
 
+@runtime_checkable
+class Counted(Protocol):
+    """A retriever that has more to tell of its costs: terms of a passage, products of a pair."""
+
+    def costs(self) -> dict[str, float]:
+        """Give further costs by name, which carries the unit where there is one."""
+        ...
+
+
 class RetrieverConfig(Settings):
     """Settings every retriever shares; its ``name`` is the miner of candidates and a system of metrics."""
 

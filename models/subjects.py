@@ -21,6 +21,12 @@ class _Judged(Settings):
         """The teachers that are opened to judge it, each after those that it asks."""
         return ()
 
+    @property
+    def asked_depth(self) -> int | None:
+        """How deep these are asked; None: as deep as was mined."""
+        depths = [teacher.asked.depth for teacher in self.opened if teacher.asked.depth is not None]
+        return min(depths, default=None)
+
 
 class BaselineSubject(_Judged):
     """A retriever as it comes: BM25, the untrained backbone."""

@@ -47,6 +47,10 @@ class EvaluateConfig(Settings):
     batch_queries: PositiveInt = runtime(256, "queries encoded and searched at a time")
 
 
+def _asked_depth(fields: dict[str, Any]) -> int | None:
+    return fields["subject"].asked_depth if "subject" in fields else None
+
+
 def _system(fields: dict[str, Any]) -> str:
     return fields["subject"].system if "subject" in fields else ""
 
@@ -57,6 +61,7 @@ class Evaluation(Settings):
     options: EvaluateConfig
     subject: Subject
     system: str = Field(default_factory=_system)
+    asked_depth: PositiveInt | None = Field(default_factory=_asked_depth)
 
 
 @stage(
@@ -117,9 +122,11 @@ def evaluate_student(  # noqa: PLR0913  (a stage names its inputs)
     if paper.knowledge:
         _tell(draft, paper.knowledge, paper.knowledge.remark(config.system))
     if isinstance(subject, StudentSubject) and subject.teacher and options.retention_depth:
-        kept, knowledge = retention(exam, run, subject, given, options.retention_depth)
+        # A teacher whose answers are dear is asked no deeper here.
+        depth = min(options.retention_depth, config.asked_depth or options.retention_depth)
+        kept, knowledge = retention(exam, run, subject, given, depth)
         marks.append(kept)
-        draft.note(retention_teacher=subject.teacher.name, retention_depth=options.retention_depth)
+        draft.note(retention_teacher=subject.teacher.name, retention_depth=depth)
         _tell(draft, knowledge, knowledge.refusal(config.system, subject.teacher.name))
     draft.write(run, RUN)
     draft.write(pa.concat_tables(marks), METRICS)

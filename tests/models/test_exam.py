@@ -91,6 +91,21 @@ def test_a_retriever_is_searched_and_timed(exam):
     assert paper.costs == {"parameters": 34.0, "index_bytes": 12.0}
 
 
+def test_a_retriever_that_counts_tells_of_the_exam_and_not_of_the_timing(exam):
+    class Counting(WordOverlap):
+        asked = 0
+
+        def encode(self, queries):
+            self.asked += len(queries)
+            return super().encode(queries)
+
+        def costs(self):
+            return {"queries": float(self.asked)}
+
+    paper = sit(exam, Counting([], exam.passages["text"].to_pylist()), depth=2, batch=2)
+    assert paper.costs["queries"] == 3
+
+
 def test_a_teacher_reorders_what_others_found(exam):
     pairs = pa.table({"qid": ["q08", "q08", "q07"], "pid": ["bach-1", "mozart-2", "bach-1"]})
     paper = reorder(exam, pairs, WordOverlap(exam.texts, exam.passages["text"].to_pylist()))

@@ -8,6 +8,7 @@ from data.errors import ArtifactMissing, ConfigError
 from data.schemas import CANDIDATES, COSTS, METRICS, PASSAGES, QRELS, QUERIES, RUN
 from data.tables import from_rows
 from data.trec import read_run
+from models.asked import Asked
 from models.blending import Affine, Fitted, Mean
 from models.metrics import RETENTION, USUAL
 from models.retrievers import Bm25Config
@@ -131,6 +132,22 @@ def test_a_teacher_reorders_the_union_of_the_mined_candidates(store, collection,
         first, second = sorted((row for row in rows if row["qid"] == qid), key=lambda row: row["rank"])
         assert (first["score"], second["pid"]) >= (second["score"], first["pid"])
     assert set(store.read(METRICS, ref)["system"].to_pylist()) == {"teacher:tiny"}
+
+
+def test_a_dear_teacher_is_asked_no_deeper_than_in_the_key(store, collection, candidates, student, teacher):
+    dear = teacher.model_copy(update={"asked": Asked(depth=2)})
+    ref = evaluate(store, TeacherSubject(teacher=dear), collection, candidates=candidates)
+    assert [(row["qid"], row["pid"]) for row in store.read(RUN, ref).sort_by("pid").to_pylist()] == PAIRS[:2]
+    weights = publish(store, "train_student", lambda draft: student.build(3).save(draft.folder("model")))
+    found = [
+        store.facts(
+            evaluate(
+                store, StudentSubject(student=student, seed=3, teacher=each), collection, weights=weights
+            )
+        )
+        for each in (dear, teacher)
+    ]
+    assert [facts["retention_depth"] for facts in found] == [2, 50]
 
 
 def test_a_student_is_judged_for_each_seed_and_held_against_its_teacher(store, collection, student, teacher):
