@@ -1,4 +1,4 @@
-# make demo   set up, run the bundled collection, print the leaderboard
+# make demo   set up, run four losses on the bundled collection, print the leaderboard
 # make test   set up, check style, types, import walls, run the tests
 # make peers  set up, let other tools' loaders read the exported answer key
 # make bench  set up, measure speed against the libraries a user would otherwise call
@@ -11,7 +11,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 .PHONY: demo test lint bench peers clean
 
 demo: $(VENV)/installed
-	$(BIN)/distill run sample
+	$(BIN)/distill run demo
 
 test: lint
 	$(BIN)/python -m pytest

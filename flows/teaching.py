@@ -146,13 +146,12 @@ class Teaching:
 
     def _check(self, teacher: AnyTeacherConfig) -> ArtifactRef:
         # A teacher that no one learns from is there to be compared with: it may fall short.
-        lenient = self.config.gate.model_copy(update={"on_failure": "warn"})
         learned_from = {self.config.teacher_of(each).name for each in self.config.learners}
+        usual = self.config.gate.on_failure if teacher.name in learned_from else "warn"
+        update = {"on_failure": teacher.on_gate_failure or usual}
         return self.run(
             check_teacher,
-            CheckTeacher(
-                teacher=teacher, options=self.config.gate if teacher.name in learned_from else lenient
-            ),
+            CheckTeacher(teacher=teacher, options=self.config.gate.model_copy(update=update)),
             teacher.name,
             **self.tables,
             answers=self.answers[teacher.name],

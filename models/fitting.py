@@ -79,7 +79,8 @@ def teach(
     done = 0
     for some in (lists,) if rounds is None else rounds:
         rows = course.label(some.rows)
-        documents = range(1, 1 + int(rows["document_ids"].list.len()[0]) if "document_ids" in rows.columns else 1)
+        length = int(rows["document_ids"].list.len()[0]) if "document_ids" in rows.columns else 0
+        documents = range(1, 1 + length)
         # Which of the model's two lengths a column is cut at.
         tasks = {"query": "query", **{f"document_{place}": "document" for place in documents}}
         arguments = training_arguments(
@@ -156,7 +157,7 @@ def _in_order(dataset: Dataset, batch_size: int, **_: Any) -> DefaultBatchSample
 
 
 def dataset(rows: pl.DataFrame, lists: Lists, layout: Literal["columns", "lists"]) -> Dataset:
-    """Make what a trainer reads: query, document_1 … document_n or documents, and label, if ``rows`` has them.
+    """Make what a trainer reads, as far as ``rows`` has it: query, document_1 … or documents, and label.
 
     Texts are looked up when a batch is made, so that each is held once however many lists name it.
     """

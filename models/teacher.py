@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,11 @@ class TeacherConfig(Settings):
     # No score depends on what else was asked: this is part of the address of answers, not of a teacher.
     asked: Asked = Field(
         default=Asked(), json_schema_extra={"cache": False}, description="Which pairs it answers."
+    )
+    on_gate_failure: Literal["stop", "warn"] | None = Field(
+        default=None,
+        json_schema_extra={"cache": False},
+        description="None: as [gate] says, and a warning only where no student learns from it.",
     )
 
     @property

@@ -15,13 +15,14 @@ from models.hardware import resolve_precision
 from models.teacher import Teacher, TeacherConfig
 from models.teachers.cross_encoder import CrossEncoderConfig, CrossEncoderTeacher
 from models.teachers.dual_encoder import DualEncoderConfig, DualEncoderTeacher
+from models.teachers.dual_pooling import DualPoolingConfig, DualPoolingTeacher
 from models.teachers.llm_reranker import LlmRerankerConfig
 from models.weights import fetch
 
 
 def truncation(teacher: Teacher, queries: Sequence[str], passages: Sequence[str]) -> Finding:
     """The share of pairs that the teacher cuts: of a dual encoder, the share of passages."""
-    if isinstance(teacher, CrossEncoderTeacher):
+    if isinstance(teacher, CrossEncoderTeacher | DualPoolingTeacher):
         model: Any = teacher.inference.model
         limit = _limit(teacher.max_tokens, model.max_seq_length)
         return truncated(_tokens(model.tokenizer, list(queries), list(passages)), limit)
@@ -53,7 +54,7 @@ def _tokens(tokenizer: Any, *texts: list[str]) -> list[int]:  # noqa: ANN401  (a
 def in_float32(config: TeacherConfig) -> TeacherConfig | Finding:
     """The same teacher in float32, or why that would tell nothing."""
     match config:
-        case CrossEncoderConfig():
+        case CrossEncoderConfig() | DualPoolingConfig():
             given = config.precision
             twin: TeacherConfig = config.model_copy(update={"precision": "float32"})
         case LlmRerankerConfig():

@@ -5,6 +5,7 @@ from pydantic import Field
 from models.teachers.bm25 import Bm25TeacherConfig
 from models.teachers.cross_encoder import CrossEncoderConfig
 from models.teachers.dual_encoder import DualEncoderConfig
+from models.teachers.dual_pooling import DualPoolingConfig
 from models.teachers.ensemble import EnsembleConfig
 from models.teachers.external import ExternalConfig
 from models.teachers.llm_reranker import LlmRerankerConfig
@@ -13,6 +14,7 @@ from models.teachers.taught import TaughtConfig
 AnyTeacherConfig = (
     CrossEncoderConfig
     | DualEncoderConfig
+    | DualPoolingConfig
     | Bm25TeacherConfig
     | LlmRerankerConfig
     | ExternalConfig

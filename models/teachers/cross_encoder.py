@@ -8,17 +8,20 @@ Source: Nogueira and Cho 2019, https://arxiv.org/abs/1901.04085
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import pyarrow as pa
 from pydantic import Field, PositiveInt
 
-from data.errors import ModelUnavailable
+from data.errors import ConfigError, ModelUnavailable
 from models.hardware import Precision, device, resolve_precision
 from models.retriever import Rows, Scores
 from models.scales import ScaleName
 from models.settings import runtime
+from models.student import Lesson
 from models.teacher import TeacherConfig
 from models.teachers.cross_encoder_training import CrossEncoderTraining
 from models.weights import ModelName, fetch
@@ -55,6 +58,28 @@ class CrossEncoderConfig(TeacherConfig):
     def scored_by(self) -> tuple[str, ...]:
         """Not what trains it."""
         return ("models.encoders.inference",)
+
+    def train(self, lesson: Lesson, folder: Path) -> tuple[pa.Table, dict[str, float]]:
+        """Train it on judgements and mined negatives, and write it to ``folder``.
+
+        Raises:
+            ConfigError: there are no settings for it; no query has both a positive and a mined negative.
+            StageFailed: the loss is no longer a number.
+        """
+        if self.training is None:
+            raise ConfigError(
+                where=f"teachers.{self.name}",
+                found="no section training",
+                expected="one, for a cross-encoder that is trained here",
+                advice="Add [teachers.training], or do not train this teacher.",
+            )
+        return self.training.train(
+            fetch(self.model),
+            replace(lesson, seed=self.training.seed),
+            max_tokens=self.max_tokens,
+            template=self.template,
+            folder=folder,
+        )
 
     def model_of(self, weights: Path | None) -> "CrossEncoder":
         """The model of sentence-transformers, with attention that can be read (``output_attentions``).

@@ -20,6 +20,7 @@ from models.teacher import TeacherConfig
 from models.weights import locate
 
 if TYPE_CHECKING:
+    from models.encoders.asymmetric import TwoTowers
     from models.encoders.text_encoder import TextEncoder
 
 PAIRS_AT_ONCE = 65_536
@@ -72,7 +73,9 @@ class DualEncoderConfig(TeacherConfig):
 class DualEncoderTeacher:
     """An encoder and the texts of a collection, whose vectors are made when a pair first asks for them."""
 
-    def __init__(self, encoder: "TextEncoder", queries: Sequence[str], passages: Sequence[str]) -> None:
+    def __init__(
+        self, encoder: "TextEncoder | TwoTowers", queries: Sequence[str], passages: Sequence[str]
+    ) -> None:
         self.encoder = encoder
         self.queries = LazyVectors(queries, encoder.encode_queries, encoder.width)
         self.passages = LazyVectors(passages, encoder.encode_passages, encoder.width)

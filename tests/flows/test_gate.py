@@ -51,6 +51,14 @@ def test_a_warning_lets_the_run_go_on_and_changes_no_address(tiny_toml, root, ca
     assert differ == {("check_teacher", "tiny"), ("check_teacher", "lexical"), ("write_report", "")}
 
 
+def test_a_teacher_may_be_let_through_by_name(tiny_toml, root, caplog):
+    strict = ["gate.on_failure='stop'", "gate.max_ndcg_loss=-1.0", "teachers.tiny.on_gate_failure='warn'"]
+    store = ArtifactStore(root)
+    execute(load(tiny_toml, strict), "tiny", Execution(store, Choice(), make_directly(store)))
+    assert "ndcg_loss at most -1" in caplog.text
+    assert (root / "train_student").exists()
+
+
 def test_a_teacher_that_no_student_learns_from_may_fall_short(tiny_toml, root):
     store = ArtifactStore(root)
     tiny = ["gate.on_failure='stop'", "gate.min_ndcg=0.0", "gate.max_ndcg_loss=1.0", "gate.min_auc=0.0"]
