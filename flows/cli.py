@@ -16,7 +16,15 @@ from typing import Any
 
 from data.artifacts import ArtifactStore
 from data.errors import GateFailed, InputError, PipelineError
-from flows import command_diff, command_export, command_gc, command_import, command_verify, command_why
+from flows import (
+    command_diff,
+    command_export,
+    command_gc,
+    command_import,
+    command_show,
+    command_verify,
+    command_why,
+)
 from flows.config import PipelineConfig, config_path, load
 from flows.distill_pipeline import STAGES
 from flows.planning import Choice, PlannedStage, plan
@@ -71,10 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = command("ls", "List the artifacts of the last run.")
     listing.add_argument("name")
     listing.add_argument("--json", action="store_true")
-    show = command("show", "Print the head of a table of the last run.")
-    show.add_argument("name")
-    show.add_argument("table")
-    show.add_argument("--head", type=int, default=10, metavar="N")
+    command_show.add(command("show", "Print the head of a table, or the terms of a passage."))
     path = command("path", "Print the glob of a table's Parquet files, for pl.scan_parquet.")
     path.add_argument("name")
     path.add_argument("table")
@@ -211,14 +216,6 @@ def _ls(given: argparse.Namespace, store: ArtifactStore) -> None:
         )
 
 
-def _show(given: argparse.Namespace, store: ArtifactStore) -> None:
-    import polars as pl
-
-    pattern = tables_glob(store, given.name, given.table)
-    with pl.Config(tbl_rows=given.head, tbl_cols=-1, fmt_str_lengths=60, tbl_width_chars=160):
-        print(pl.scan_parquet(pattern).head(given.head).collect())
-
-
 def _path(given: argparse.Namespace, store: ArtifactStore) -> None:
     print(tables_glob(store, given.name, given.table))
 
@@ -233,7 +230,7 @@ COMMANDS = {
     "run": _run,
     "plan": _plan,
     "ls": _ls,
-    "show": _show,
+    "show": command_show.run,
     "path": _path,
     "why": command_why.run,
     "diff": command_diff.run,

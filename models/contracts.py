@@ -2,8 +2,11 @@
 
     loss              scores as they are                                        or after
     margin_mse        logit, inner_product, bm25, log_probability, standard     any transform
+    pairwise          as margin_mse
+    score_mse         as margin_mse: it fits unit and zero itself, but not a bounded scale
     kl                logit                                     factor, affine_to, temperature_for_entropy
     infonce, constant_margin: they learn from no teacher and take anything
+    filtered_infonce: it compares a list's scores by their order, which no transform changes
 
 A softmax turns gaps into ratios, so ``kl`` needs scores whose gaps have the size of logits: those of cosines
 are too small by a factor of about 20, and a list in [0, 1] gives its best passage at most e times the share
@@ -29,14 +32,18 @@ class Contract:
 
 
 ANYTHING = Contract(frozenset(get_args(ScaleName)), frozenset(KINDS))
+MARGINS = Contract(
+    frozenset(("logit", "inner_product", "bm25", "log_probability", "standard")),
+    frozenset(KINDS) - {"identity"},
+)
 CONTRACTS: dict[str, Contract] = {
-    "margin_mse": Contract(
-        frozenset(("logit", "inner_product", "bm25", "log_probability", "standard")),
-        frozenset(KINDS) - {"identity"},
-    ),
+    "margin_mse": MARGINS,
+    "pairwise": MARGINS,
+    "score_mse": MARGINS,
     "kl": Contract(frozenset(("logit",)), frozenset(("factor", "affine_to", "temperature_for_entropy"))),
     "infonce": ANYTHING,
     "constant_margin": ANYTHING,
+    "filtered_infonce": ANYTHING,
 }
 
 

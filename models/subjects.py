@@ -98,9 +98,7 @@ class RunSubject(_Judged):
 
     kind: Literal["run"] = "run"
     name: Name
-    path: Annotated[
-        Path, Identity(partial(file_identity, where="runs.path", expected="a TREC run file"))
-    ]
+    path: Annotated[Path, Identity(partial(file_identity, where="runs.path", expected="a TREC run file"))]
 
     @property
     def system(self) -> str:

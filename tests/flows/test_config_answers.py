@@ -44,9 +44,7 @@ def test_a_student_that_would_miss_answers_is_refused(lists, message):
 def test_an_ensemble_has_the_answers_that_all_its_members_gave():
     made = config([DEAR, CHEAP | {"asked": DEAR["asked"]}, BOTH])
     assert asked_of(made, made.teachers[2]) == Asked(depth=20, generated=False)
-    with pytest.raises(
-        ConfigError, match="found cheap asked other pairs than dear; expected members"
-    ):
+    with pytest.raises(ConfigError, match="found cheap asked other pairs than dear; expected members"):
         config([DEAR, CHEAP, BOTH])
     with pytest.raises(ConfigError, match=r"both\.asked: found one; expected none"):
         config([CHEAP, CHEAP | {"name": "dear"}, BOTH | {"asked": {"depth": 3}}])

@@ -49,6 +49,10 @@ def test_margins_are_taken_from_unbounded_scales_or_by_name():
     assert ("rank", "min_max") in accepted("margin_mse")
 
 
+def test_a_filter_takes_any_scores_since_it_reads_their_order_alone():
+    assert len(accepted("filtered_infonce")) == len(get_args(ScaleName)) * len(ALL)
+
+
 @pytest.mark.parametrize("control", ["infonce", "constant_margin"])
 def test_a_control_learns_from_no_teacher_and_takes_any(control):
     assert len(accepted(control)) == len(get_args(ScaleName)) * len(ALL)

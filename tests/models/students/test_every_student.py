@@ -8,6 +8,10 @@ import torch
 from models.student import Shelf, Student
 from models.students import AnyStudentConfig
 from models.students.bi_encoder import BiEncoderConfig
+from models.students.colbert import ColbertConfig
+from models.students.embed_distill import EmbedDistillConfig
+from models.students.md2pr import Md2prConfig
+from models.students.splade import SpladeConfig
 from models.targets import Factor
 from models.training import TrainingConfig
 
@@ -15,10 +19,48 @@ TWENTY_STEPS = TrainingConfig(
     epochs=20, max_steps=20, batch_size=4, learning_rate=3e-3, warmup_share=0.0, precision="float32"
 )
 # One entry or more for each kind: the settings with which it learns the tiny collection in twenty steps.
-SETTINGS = [
-    BiEncoderConfig(name=loss, loss=loss, training=TWENTY_STEPS, targets=Factor(by=4.0))
-    for loss in ("kl", "margin_mse", "infonce", "constant_margin")
-]
+SETTINGS = (
+    [
+        BiEncoderConfig(name=loss, loss=loss, training=TWENTY_STEPS, targets=Factor(by=4.0))
+        for loss in ("kl", "margin_mse", "infonce", "constant_margin")
+    ]
+    + [
+        ColbertConfig(name=loss, loss=loss, training=TWENTY_STEPS, targets=Factor(by=factor))
+        for loss, factor in {"pairwise": 1.0, "kl": 4.0, "infonce": 1.0}.items()
+    ]
+    + [
+        # Without words: they need a cross-encoder, which the lesson here has not.
+        Md2prConfig(name=name, attention=0, hidden=0, training=TWENTY_STEPS, **chosen)
+        for name, chosen in {
+            "sentence": {"targets": Factor(by=4.0)},
+            "control": {"filter": False, "sentence": 0},
+        }.items()
+    ]
+    + [
+        SpladeConfig(
+            name=loss,
+            loss=loss,
+            training=TWENTY_STEPS,
+            targets=Factor(by=4.0),
+            passage_flops_weight=0.01,
+            query_flops_weight=0.01,
+            start_terms=20,
+            # Words that match already rank the tiny collection; at 1 infonce has little left to learn.
+            score_scale=0.3 if loss == "infonce" else 1.0,
+        )
+        for loss in ("score_mse", "margin_mse", "kl", "infonce")
+    ]
+    + [
+        # Without vectors to match: they need a teacher, which the lesson here has not.
+        EmbedDistillConfig(
+            name=name, mode="symmetric", backbone="any", match_weight=0, training=TWENTY_STEPS, **chosen
+        )
+        for name, chosen in {
+            "scores": {"targets": Factor(by=4.0)},
+            "control": {"score_weight": 0, "label_weight": 1},
+        }.items()
+    ]
+)
 
 
 @pytest.fixture(params=SETTINGS, ids=lambda config: f"{config.kind}-{config.name}")
