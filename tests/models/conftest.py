@@ -45,7 +45,7 @@ def make_lesson(tiny_collection, tmp_path):
 
 @pytest.fixture(scope="session")
 def tiny_ranker_folder(tiny_backbone, tmp_path_factory):
-    """A cross-encoder for the tiny collection: two random layers, eager to attend, and a head of one label."""
+    """A cross-encoder for the tiny collection: two random layers, eager attention, a head of one label."""
     import torch
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 

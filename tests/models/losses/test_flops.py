@@ -29,7 +29,7 @@ def test_it_is_the_flops_of_the_library(seed):
 
 
 def test_flops_worked_by_hand():
-    # means over the texts: (1+3)/2 = 2, (2+0)/2 = 1, 0; squares 4 + 1 + 0 = 5. Terms above 0: 2 and 1, mean 1.5
+    # means over the texts: 4/2 = 2, 2/2 = 1, 0; squares 4 + 1 + 0 = 5. Terms above 0: 2 and 1, mean 1.5
     flops = CountedFlops(nn.Identity())
     assert flops.compute_loss_from_embeddings(torch.tensor([[1.0, 2.0, 0.0], [3.0, 0.0, 0.0]])).item() == 5
     assert (flops.terms, flops.flops) == (1.5, 5)
