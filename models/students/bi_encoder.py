@@ -26,7 +26,7 @@ from pydantic import Field, PositiveFloat
 
 from models.batches import draw_lists
 from models.encoder_student import EncoderStudentConfig
-from models.hardware import device, resolve_precision
+from models.hardware import resolve_precision
 from models.scales import ScaleName
 from models.student import Lesson, Need, Shelf
 from models.targets import AffineTo, AnyTarget, Identity, TargetChoice
@@ -74,17 +74,20 @@ class BiEncoderConfig(EncoderStudentConfig):
             ModelUnavailable: the backbone is not to be had.
             InputError: a layer is named that the backbone does not have.
         """
-        from models.encoders.layers import cut_layers
+        from models.encoders.sentence_model import open_model
+        from models.encoders.tower import tower
 
         del seed
-        model = _open(fetch(self.backbone))
-        if self.layers is not None:
-            cut_layers(model.transformers_model, self.layers)
-        return BiEncoder(self, _shape(model, self))
+        lengths = {"query_max_tokens": self.query_max_tokens, "passage_max_tokens": self.passage_max_tokens}
+        return BiEncoder(
+            self, tower(open_model(fetch(self.backbone)), self.layers, self.similarity, **lengths)
+        )
 
     def load(self, folder: Path) -> "BiEncoder":
         """Open a student that ``save`` wrote."""
-        return BiEncoder(self, _open(folder))
+        from models.encoders.sentence_model import open_model
+
+        return BiEncoder(self, open_model(folder))
 
     @property
     def takes(self) -> tuple[tuple[str, AnyTarget], ...]:
@@ -197,33 +200,3 @@ def loss_of(config: BiEncoderConfig, model: Any) -> Any:  # noqa: ANN401  (Sente
         case "infonce":
             every = util.cos_sim if cosine else util.dot_score
             return losses.MultipleNegativesRankingLoss(model, scale=config.score_scale, similarity_fct=every)
-
-
-def _open(folder: Path) -> Any:  # noqa: ANN401  (SentenceTransformer)
-    from sentence_transformers import SentenceTransformer
-
-    return SentenceTransformer(
-        str(folder),
-        device=device(),
-        local_files_only=True,
-        model_kwargs={"use_safetensors": True},
-    )
-
-
-def _shape(model: Any, config: BiEncoderConfig) -> Any:  # noqa: ANN401  (SentenceTransformer)
-    """Write similarity and lengths into the model, so that whoever opens it scores as the student does."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Normalize
-
-    modules = [module for module in model if not isinstance(module, Normalize)]
-    if config.similarity == "cosine":
-        modules.append(Normalize())
-    modules[0].query_length, modules[0].document_length = config.query_max_tokens, config.passage_max_tokens
-    shaped = SentenceTransformer(
-        modules=modules,
-        device=device(),
-        prompts=model.prompts,
-        similarity_fn_name=config.similarity,
-    )
-    shaped.max_seq_length = max(config.query_max_tokens, config.passage_max_tokens)
-    return shaped
