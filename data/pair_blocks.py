@@ -33,7 +33,10 @@ def pair_blocks(
     waiting = pl.DataFrame(schema={"qid": pl.String, "pid": pl.String})
     for batch in _batches(candidates, min(READ_ROWS, size)):
         best = batch if depth is None else batch.filter(pl.col("rank") <= depth)
-        waiting = pl.concat([waiting, best.select(PAIR).join(wanted, on="qid", how="semi")])
+        # Of the queries only those that the batch may hold: memory does not grow with their number.
+        first, last = (pl.lit(each, dtype=pl.String) for each in (batch["qid"].min(), batch["qid"].max()))
+        near = wanted.filter(pl.col("qid").is_between(first, last))
+        waiting = pl.concat([waiting, best.select(PAIR).join(near, on="qid", how="semi")])
         if waiting.height < size or batch.is_empty():
             continue
         last = batch["qid"][-1]  # its rows may go on in the next batch

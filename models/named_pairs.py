@@ -22,16 +22,18 @@ class NamedPairs:
         >>> NamedPairs(["q1", "q2"], ["a", "b"]).rows(pl.DataFrame({"qid": ["q2"], "pid": ["a"]}))
         (array([1]), array([0]))
         """
-        placed = pairs.join(self._queries, left_on="qid", right_on="id", maintain_order="left")
-        placed = placed.join(
-            self._passages, left_on="pid", right_on="id", suffix="_passage", maintain_order="left"
-        )
-        query_rows, passage_rows = (placed[column].to_numpy() for column in ("row", "row_passage"))
-        return query_rows, passage_rows
+        return _places(pairs["qid"], self._queries), _places(pairs["pid"], self._passages)
 
     def scores(self, teacher: Teacher, pairs: pl.DataFrame) -> pl.Series:
         """What ``teacher`` says of each pair (qid, pid), in their order."""
         return pl.Series("score", teacher.score(*self.rows(pairs)), dtype=pl.Float32)
+
+
+def _places(ids: pl.Series, numbered: pl.DataFrame) -> Rows:
+    # Those that are asked for first: a join with all would need memory for all, however few are asked for.
+    asked = numbered.join(pl.DataFrame({"id": ids.unique()}), on="id", how="semi")
+    named = pl.DataFrame({"id": ids})
+    return named.join(asked, on="id", how="left", maintain_order="left")["row"].to_numpy()
 
 
 def _numbered(ids: pl.Series | pa.ChunkedArray | Sequence[str]) -> pl.DataFrame:
