@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -16,6 +16,7 @@ from data.errors import ConfigError
 from data.sources import SourceChoice
 from flows.config_answers import answer_problems
 from flows.config_names import name_problems
+from flows.overrides import override_value
 from models.gate.limits import GateConfig
 from models.retrievers import RetrieverChoice
 from models.settings import Settings
@@ -35,6 +36,13 @@ from tasks.write_report import ReportConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
+
+
+class Base(NamedTuple):
+    """A student that another one builds on, and the seed it was trained with."""
+
+    student: AnyStudentConfig
+    seed: int
 
 
 class PipelineConfig(Settings):
@@ -71,6 +79,15 @@ class PipelineConfig(Settings):
     def seeds_of(self, student: AnyStudentConfig) -> tuple[int, ...]:
         """The seeds a student is trained with: its own, else those of the run."""
         return self.seeds if student.seeds is None else student.seeds
+
+    def base_of(self, student: AnyStudentConfig, seed: int) -> Base | None:
+        """The student that ``student`` builds on, with the same seed where it is trained with it."""
+        named = {each.name: each for each in self.students}
+        if student.builds_on is None:
+            return None
+        base = named[student.builds_on]
+        seeds = self.seeds_of(base)
+        return Base(base, seed if seed in seeds or not seeds else seeds[0])
 
     @property
     def controls(self) -> tuple[tuple[str, str], ...]:
@@ -126,7 +143,7 @@ def load(path: Path, overrides: Sequence[str] = (), students: Sequence[str] = ()
             where=str(path), found=f"no TOML: {error}", expected="valid TOML", advice="Mend the line named."
         ) from error
     for override in overrides:
-        _override(values, override)
+        override_value(values, override)
     config = check(values, str(path))
     return _only(config, students) if students else config
 
@@ -159,60 +176,6 @@ def _problem(error: Any, values: dict[str, Any]) -> str:  # noqa: ANN401
     return f"{place}: {message}" + (f" (found {short})" if short and values else "") if place else message
 
 
-def _override(values: dict[str, Any], override: str) -> None:
-    path, equals, text = override.partition("=")
-    if not equals or not path:
-        raise ConfigError(
-            where=f"--set {override}",
-            found="no '='",
-            expected="section.key=value, such as mine.depth=50",
-            advice="Lists take a position or a name: teachers.0.model=…, students.kl.epochs=2.",
-        )
-    *parents, last = path.strip().split(".")
-    node: Any = values
-    for part in parents:
-        node = _step(node, part, override)
-    if isinstance(node, list):
-        node[_position(node, last, override)] = _value(text)
-    else:
-        node[last] = _value(text)
-
-
-def _step(node: Any, part: str, override: str) -> Any:  # noqa: ANN401
-    if isinstance(node, list):
-        return node[_position(node, part, override)]
-    found = node.setdefault(part, {})
-    if not isinstance(found, dict | list):
-        raise ConfigError(
-            where=f"--set {override}",
-            found=f"{part} = {found!r}, which holds no keys",
-            expected="the path of a key",
-            advice="See the sections in the TOML file.",
-        )
-    return found
-
-
-def _position(items: list[Any], part: str, override: str) -> int:
-    names = [item.get("name", "") if isinstance(item, dict) else "" for item in items]
-    if part in names:
-        return names.index(part)
-    if part.isdecimal() and int(part) < len(items):
-        return int(part)
-    raise ConfigError(
-        where=f"--set {override}",
-        found=repr(part),
-        expected=f"a position below {len(items)} or one of {', '.join(filter(None, names)) or 'no names'}",
-        advice="Add new entries in the TOML file.",
-    )
-
-
-def _value(text: str) -> Any:  # noqa: ANN401
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
 def _only(config: PipelineConfig, names: Sequence[str]) -> PipelineConfig:
     known = [student.name for student in config.students]
     unknown = [name for name in names if name not in known]
@@ -223,9 +186,15 @@ def _only(config: PipelineConfig, names: Sequence[str]) -> PipelineConfig:
             expected=f"names among {', '.join(known) or 'none (no students are configured)'}",
             advice="Names stand in the [[students]] sections of the TOML file.",
         )
-    kept = tuple(student for student in config.students if student.name in names)
+    named = {student.name: student for student in config.students}
+    wanted = list(names)
+    # What a student builds on comes with it.
+    for name in wanted:
+        base = named[name].builds_on
+        wanted += [base] if base else []
+    kept = tuple(student for student in config.students if student.name in wanted)
     update: dict[str, Any] = {"students": kept}
-    if config.report.control in set(known) - set(names):
+    if config.report.control in set(known) - set(wanted):
         # The control is left out too: the first system of the run takes its place, and the report names it.
         update["report"] = config.report.model_copy(update={"control": None})
     return config.model_copy(update=update)

@@ -44,6 +44,7 @@ def name_problems(config: "PipelineConfig") -> list[str]:
     for learner in learners(config):
         problems += _of_teacher(config, learner)
         problems += _of_reference(config, learner)
+        problems += _of_base(config, learner)
     return [*problems, *_of_members(config), *_of_controls(config)]
 
 
@@ -81,6 +82,21 @@ def _of_reference(config: "PipelineConfig", learner: Learner) -> list[str]:
         ]
     if found and found not in learner.teachers and found not in miners:
         return [f"{where}; expected one of {', '.join([*learner.teachers, *miners])}"]
+    return []
+
+
+def _of_base(config: "PipelineConfig", learner: Learner) -> list[str]:
+    """Whom it builds on is another student, and builds on no one who builds on it."""
+    named = {student.name: student for student in config.students}
+    first = found = learner.student.builds_on
+    before = {learner.student.name} if learner.where.startswith("students.") else set[str]()
+    while found is not None:
+        if found in before or found not in named:
+            others = ", ".join(sorted(set(named) - before)) or "none"
+            expected = f"another student that does not build on it: one of {others}"
+            return [f"{learner.where}: it builds on {first!r}; expected {expected}"]
+        before.add(found)
+        found = named[found].builds_on
     return []
 
 

@@ -6,7 +6,7 @@ what is missing. Order is the same for both, because it is written once, here.
 
 from data.manifests import ArtifactRef
 from flows.config import PipelineConfig
-from flows.teaching import Runner, Teaching
+from flows.teaching import Material, Runner, Teaching
 from models.student import Need
 from models.subjects import BaselineSubject, StudentSubject, Subject, TeacherSubject
 from tasks.blend_answers import blend_answers
@@ -48,28 +48,34 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
     candidates = run(mine_candidates, config.mine, collection=collection, generated=generated)
     embeddings = run(embed_passages, config.embed, collection=collection)
     clusters = run(cluster_passages, config.cluster, embeddings=embeddings)
+    identifiers = None
     teaching = Teaching(
         config,
         run,
         collection=collection,
         generated=generated,
         candidates=candidates,
-        embeddings=embeddings,
-        clusters=clusters,
+        material=Material(embeddings, clusters),
+        identifiers=identifiers,
     )
     for group in config.teacher_groups:
         teaching.let_answer(group)
 
     def evaluate(subject: Subject, of: str, model: ArtifactRef | None = None) -> ArtifactRef:
-        finds_with = subject.student.finds_with if isinstance(subject, StudentSubject) else frozenset[Need]()
+        given: dict[str, ArtifactRef | None] = {}
+        if isinstance(subject, StudentSubject):
+            needs = subject.student.finds_with
+            vectors = teaching.material_of(subject.student, subject.seed).embeddings
+            given["embeddings"] = vectors if Need.EMBEDDINGS in needs else None
+            given["identifiers"] = identifiers if Need.IDENTIFIERS in needs else None
         return run(
             evaluate_student,
             Evaluation(options=config.evaluate, subject=subject),
             of,
             collection=collection,
             candidates=candidates if isinstance(subject, TeacherSubject) else None,
-            embeddings=embeddings if Need.EMBEDDINGS in finds_with else None,
             weights=model,
+            **given,
             **teaching.opening(subject.opened),
         )
 

@@ -1,11 +1,11 @@
 """Who learns from whom: teachers are trained, asked and checked, then students learn from their answers.
 
 A teacher may be a student of an earlier one. Teachers come in groups: all of a group are checked before
-anyone learns from one of them.
+anyone learns from one of them. A student may build on another, which is then trained first.
 """
 
 from collections.abc import Sequence, Set
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel
 
@@ -20,7 +20,9 @@ from models.teachers.ensemble import EnsembleConfig
 from models.teachers.taught import TaughtConfig
 from tasks.blend_answers import BlendAnswers, blend_answers
 from tasks.check_teacher import CheckTeacher, check_teacher
+from tasks.cluster_passages import cluster_passages
 from tasks.decide_negatives import Decide, decide_negatives
+from tasks.embed_passages import EmbedByStudent, embed_passages
 from tasks.score_candidates import Score, score_candidates
 from tasks.stage import Input, Stage
 from tasks.train_student import TrainStudent, train_student
@@ -28,6 +30,7 @@ from tasks.train_teacher import TrainTeacher, train_teacher
 
 # A student that asks for these is given its teacher's settings and weights.
 OPENED = frozenset({Need.TEACHER, Need.SCORER})
+MATERIAL = frozenset({Need.EMBEDDINGS, Need.CLUSTERS})
 
 
 class Runner(Protocol):
@@ -36,6 +39,13 @@ class Runner(Protocol):
     def __call__(self, stage: Stage, config: BaseModel, of: str = "", **inputs: Input) -> ArtifactRef:
         """Give the stage's artifact."""
         ...
+
+
+class Material(NamedTuple):
+    """What was made of the passages: vectors, and clusters of these."""
+
+    embeddings: ArtifactRef
+    clusters: ArtifactRef
 
 
 class Teaching:
@@ -49,14 +59,17 @@ class Teaching:
         collection: ArtifactRef,
         generated: ArtifactRef,
         candidates: ArtifactRef,
-        embeddings: ArtifactRef,
-        clusters: ArtifactRef,
+        material: Material,
+        identifiers: ArtifactRef | None,
     ) -> None:
         self.config = config
         self.run = run
         self.tables = {"collection": collection, "generated": generated, "candidates": candidates}
-        self.embeddings = embeddings
-        self.clusters = clusters
+        self.material = material
+        self.identifiers = identifiers
+        # What was made of each (stage, of): whoever builds on it gets the same.
+        self.trained: dict[str, ArtifactRef] = {}
+        self.embedded: dict[str, Material] = {}
         self.weights: dict[str, ArtifactRef | None] = {}
         self.answers: dict[str, ArtifactRef] = {}
         self.gates: dict[str, ArtifactRef] = {}
@@ -74,9 +87,30 @@ class Teaching:
                 decide_negatives, decide, teacher.name, **self.tables, answers=self.answers[teacher.name]
             )
 
-    def train(self, student: AnyStudentConfig, seed: int, of: str) -> ArtifactRef:
-        """Let a student learn from its teacher."""
+    def train(self, student: AnyStudentConfig, seed: int, of: str = "") -> ArtifactRef:
+        """Let a student learn from its teacher, after the student that it builds on; each learns once."""
+        of = of or f"{student.name}/{seed}"
+        if of not in self.trained:
+            self.trained[of] = self._train(student, seed, of)
+        return self.trained[of]
+
+    def material_of(self, student: AnyStudentConfig, seed: int) -> Material:
+        """Vectors and clusters for a student: made by the one that it builds on, if it does."""
+        base = self.config.base_of(student, seed)
+        if base is None or not MATERIAL & (student.needs | student.finds_with):
+            return self.material
+        of = f"{base.student.name}/{base.seed}"
+        if of not in self.embedded:
+            embed = EmbedByStudent(student=base.student)
+            given = {"collection": self.tables["collection"], "weights": self.train(*base)}
+            embeddings = self.run(embed_passages, embed, of, **given)
+            clusters = self.run(cluster_passages, self.config.cluster, of, embeddings=embeddings)
+            self.embedded[of] = Material(embeddings, clusters)
+        return self.embedded[of]
+
+    def _train(self, student: AnyStudentConfig, seed: int, of: str) -> ArtifactRef:
         teacher = self.config.teacher_of(student)
+        base, material = self.config.base_of(student, seed), self.material_of(student, seed)
         members = self.asked_by(teacher)
         opened = (*members, teacher) if OPENED & student.needs else ()
 
@@ -90,12 +124,15 @@ class Teaching:
                 seed=seed,
                 teacher=teacher if opened else None,
                 members=members if opened else (),
+                base=base.student if base else None,
             ),
             of,
             **self.tables,
             answers=needed({Need.ANSWERS}, self.answers[teacher.name]),
-            embeddings=needed({Need.EMBEDDINGS}, self.embeddings),
-            clusters=needed({Need.CLUSTERS}, self.clusters),
+            embeddings=needed({Need.EMBEDDINGS}, material.embeddings),
+            clusters=needed({Need.CLUSTERS}, material.clusters),
+            identifiers=needed({Need.IDENTIFIERS}, self.identifiers),
+            base=self.train(*base) if base else None,
             # Copies of an answer are no negatives anyway: without rules a control owes no teacher anything.
             decisions=self.decisions[teacher.name] if self.config.decide.rules else None,
             **self.opening(opened),

@@ -12,7 +12,8 @@ from data.schemas import CANDIDATES, METRICS, embeddings_schema
 from data.trec import read_run
 from models.exam import Exam, Paper, known, mined, reorder, retained, sit
 from models.known_pairs import Knowledge, known_pairs
-from models.opened_teachers import MODEL, Texts, open_any
+from models.opened_teachers import Texts, open_any
+from models.parts import IDENTIFIERS, MODEL
 from models.retriever import Retriever
 from models.runs import best
 from models.student import Need, Shelf
@@ -33,6 +34,7 @@ class Given:
     weights: ArtifactRef | None = None  # of a student
     candidates: ArtifactRef | None = None  # what a teacher re-ranks
     embeddings: ArtifactRef | None = None
+    identifiers: ArtifactRef | None = None
     teacher_weights: tuple[ArtifactRef, ...] = ()  # of the teachers that are opened and were trained here
     fitted: tuple[ArtifactRef, ...] = ()  # answers of the ensembles among them whose weights were fitted
 
@@ -42,11 +44,14 @@ class Given:
         return open_any(self.store, subject.opened, asked, self.teacher_weights, self.fitted)
 
     def shelf(self, exam: Exam) -> Shelf:
-        """All passages, with their vectors row by row: both tables are sorted by pid."""
-        if self.embeddings is None:
-            return Shelf(exam.passages, None)
-        vectors = self.store.scan(embeddings_schema(1), self.embeddings).sort("pid").collect()["vector"]
-        return Shelf(exam.passages, vectors.to_numpy())
+        """All passages, with what was made of them; vectors row by row, for both tables are sorted by pid."""
+        vectors, identifiers = None, None
+        if self.embeddings:
+            table = self.store.scan(embeddings_schema(1), self.embeddings).sort("pid").collect()
+            vectors = table["vector"].to_numpy()
+        if self.identifiers:
+            identifiers = self.store.path(self.identifiers, IDENTIFIERS)
+        return Shelf(exam.passages, vectors, identifiers)
 
 
 def paper_of(exam: Exam, subject: AnySubject, given: Given) -> Paper:
@@ -59,8 +64,12 @@ def paper_of(exam: Exam, subject: AnySubject, given: Given) -> Paper:
         case BaselineSubject(retriever=retriever):
             return _sit(exam, retriever.build(passage_texts(exam.passages, retriever.template)), given)
         case StudentSubject(student=student):
-            if Need.EMBEDDINGS in student.finds_with:
-                _there(given.embeddings, "embeddings")
+            for need, found in {
+                Need.EMBEDDINGS: given.embeddings,
+                Need.IDENTIFIERS: given.identifiers,
+            }.items():
+                if need in student.finds_with:
+                    _there(found, need)
             folder = given.store.path(_there(given.weights, "weights"), MODEL)
             return _sit(exam, student.load(folder).retriever(given.shelf(exam)), given)
         case TeacherSubject():

@@ -13,12 +13,12 @@ import pyarrow as pa
 from data.artifacts import ArtifactStore
 from data.errors import ArtifactMissing
 from data.manifests import ArtifactRef
+from models.parts import FITTED, MODEL
 from models.stored_teacher import open_teacher
-from models.teacher import FITTED, Teacher, TeacherConfig
+from models.teacher import Teacher, TeacherConfig
 from models.texts import passage_texts
 
 ConfigT = TypeVar("ConfigT", bound=TeacherConfig)
-MODEL = "model"  # the part that holds what train_teacher or train_student made
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,34 @@ class Need(StrEnum):
     TEACHER = "teacher"
     # The teacher's answer to any pair, while learning; what it says is stored as its other answers are.
     SCORER = "scorer"
+    # What a passage may be called by: an index of n-grams, and the tokenizer's vocabulary they are made of.
+    IDENTIFIERS = "identifiers"
 
 
 # Pairs (qid, pid) of the lesson's queries and passages in; their scores, in that order, out.
 Scorer = Callable[[pl.DataFrame], pl.Series]
+
+
+@runtime_checkable
+class PassageEncoder(Protocol):
+    """Makes one vector of a text."""
+
+    @property
+    def width(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def encode_passages(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """One vector per passage, [passage, width]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Another student, as the stage that trained it left it: ``config.load(folder)`` opens it."""
+
+    config: "StudentConfig"
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -63,18 +87,25 @@ class Lesson:
     # The teacher's settings, by which a student that needs it opens it (``TeacherConfig.model_of``).
     teacher: TeacherConfig | None = None
     scorer: Scorer | None = None
+    # The student that this one builds on (``StudentConfig.builds_on``).
+    base: Trained | None = None
+    # Folder of the centroids that the clusters were made with (``models.clustering.cluster_tree``).
+    centroids: Path | None = None
+    # Folder of the index of identifiers.
+    identifiers: Path | None = None
 
 
 @dataclass(frozen=True)
 class Shelf:
     """The passages a student is to find (table ``passages``), and what was made of them before.
 
-    ``vectors`` are those of the table ``embeddings``, [passage, width], row by row; None unless the student
-    asks for them in ``finds_with``.
+    ``vectors`` are those of the table ``embeddings``, [passage, width], row by row; ``identifiers`` is the
+    folder of the index of identifiers. None unless the student asks for them in ``finds_with``.
     """
 
     passages: pa.Table
     vectors: npt.NDArray[np.float32] | None = None
+    identifiers: Path | None = None
 
     def texts(self, template: str) -> list[str]:
         """Each passage as one string."""
@@ -137,6 +168,15 @@ class StudentConfig(Settings):
         return frozenset()
 
     @property
+    def builds_on(self) -> Name | None:
+        """Another student of the run that is trained first and given to this one.
+
+        With ``needs`` of embeddings or clusters, these are made of that student's vectors of passages
+        (``as_encoder``), and not of the encoder in section ``embed``.
+        """
+        return None
+
+    @property
     def reference(self) -> str | None:
         """Name of the miner or teacher whose scores its targets are calibrated to, if any."""
         return None
@@ -162,4 +202,9 @@ class StudentConfig(Settings):
     def as_teacher(self, folder: Path, queries: Sequence[str], passages: Sequence[str]) -> Teacher | None:
         """Open a trained student to score pairs of these texts; None for one that can only retrieve."""
         del folder, queries, passages
+        return None
+
+    def as_encoder(self, folder: Path) -> PassageEncoder | None:
+        """Open a trained student to make vectors of single passages; None for one that makes none."""
+        del folder
         return None

@@ -14,9 +14,6 @@ from models.retriever import Rows
 from models.scales import ScaleName
 from models.settings import Name, Settings
 
-# The part of an ensemble's answers that holds the weights which blend_answers fitted, if it did.
-FITTED = "weights.json"
-
 
 @runtime_checkable
 class Teacher(Protocol):

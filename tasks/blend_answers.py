@@ -17,8 +17,8 @@ from data.progress import progress
 from data.schemas import ANSWERS, QRELS, QUERIES
 from models.blend_fitting import fit_weights
 from models.blending import Affine, Fitted, blend
+from models.parts import FITTED
 from models.settings import Settings, runtime
-from models.teacher import FITTED
 from models.teachers.ensemble import EnsembleConfig, write_weights
 from tasks.stage import stage
 

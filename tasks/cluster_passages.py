@@ -12,10 +12,9 @@ from data.schemas import CLUSTER_HEALTH, CLUSTERS, embeddings_schema
 from models.clustering.cluster_tree import END
 from models.clustering.health import health
 from models.clustering.hierarchical_kmeans import Splitting, hierarchical_kmeans
+from models.parts import CENTROIDS
 from models.settings import Settings
 from tasks.stage import stage
-
-CENTROIDS = "centroids"
 
 
 class ClusterConfig(Settings):

@@ -1,6 +1,10 @@
-"""Embed: one vector per passage, by an encoder. Written chunk by chunk, so that memory stays flat."""
+"""Embed: one vector per passage, by an encoder or by a student that was trained to be one.
+
+Written chunk by chunk, so that memory stays flat.
+"""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,12 +13,15 @@ from pydantic import Field
 
 from data.artifacts import ArtifactStore
 from data.drafts import Draft
-from data.errors import InputError
+from data.errors import ConfigError, InputError
 from data.manifests import ArtifactRef
 from data.progress import meter
 from data.schemas import PASSAGES, embeddings_schema
-from models.encoders.text_encoder import EncoderConfig, TextEncoder
+from models.encoders.text_encoder import EncoderConfig
+from models.parts import MODEL
 from models.settings import Settings
+from models.student import PassageEncoder
+from models.students import StudentChoice
 from models.texts import passage_texts
 from tasks.stage import stage
 
@@ -28,13 +35,58 @@ class EmbedConfig(Settings):
     encoder: EncoderConfig = EncoderConfig()
     template: str = Field(default="{title} {text}", description="How title and text become one string.")
 
+    def load(self, weights: Path | None) -> PassageEncoder:
+        """Open the encoder; it comes with its own weights."""
+        del weights
+        return self.encoder.load()
 
-@stage(reads={"collection": ("passages.parquet",)})
+
+class EmbedByStudent(Settings):
+    """A student that was trained before makes the vectors, of texts as it reads them."""
+
+    student: StudentChoice
+
+    @property
+    def template(self) -> str:
+        """The student's own."""
+        return self.student.template
+
+    def load(self, weights: Path | None) -> PassageEncoder:
+        """Open the student.
+
+        Raises:
+            ConfigError: it makes no vectors of single passages.
+        """
+        encoder = self.student.as_encoder(weights) if weights else None
+        if encoder is None:
+            raise ConfigError(
+                where=f"students.{self.student.name}",
+                found=f"kind {self.student.kind!r}, {'without weights' if weights is None else 'no encoder'}",
+                expected="a trained student that makes one vector of a passage, such as a bi-encoder",
+                advice="Name another student to build on.",
+            )
+        return encoder
+
+
+@stage(reads={"collection": ("passages.parquet",), "weights": (MODEL,)})
 def embed_passages(
-    draft: Draft, store: ArtifactStore, config: EmbedConfig, *, collection: ArtifactRef
+    draft: Draft,
+    store: ArtifactStore,
+    config: EmbedConfig | EmbedByStudent,
+    *,
+    collection: ArtifactRef,
+    weights: ArtifactRef | None = None,
 ) -> None:
-    """Write ``embeddings``; note the width and the speed."""
-    encoder = config.encoder.load()
+    """Write ``embeddings``; note the width and the speed.
+
+    Args:
+        draft: gets the table.
+        store: holds the inputs.
+        config: who encodes.
+        collection: the passages.
+        weights: of the student that encodes.
+    """
+    encoder = config.load(store.path(weights, MODEL) if weights else None)
     passages = pq.ParquetFile(store.table_path(collection, PASSAGES))
     total = passages.metadata.num_rows
     started = time.perf_counter()
@@ -49,7 +101,7 @@ def embed_passages(
     draft.note(width=encoder.width, passages=total, passages_per_s=round(speed, 1))
 
 
-def embed(passages: pa.Table, encoder: TextEncoder, template: str) -> pa.Table:
+def embed(passages: pa.Table, encoder: PassageEncoder, template: str) -> pa.Table:
     """Make the rows of ``embeddings`` for these passages.
 
     Raises:

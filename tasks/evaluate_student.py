@@ -21,11 +21,10 @@ from models.exam import mark, set_exam
 from models.exam_papers import Given, paper_of, retention
 from models.known_pairs import Knowledge
 from models.metrics import USUAL, MeasureName
-from models.opened_teachers import MODEL
+from models.parts import FITTED, IDENTIFIERS, MODEL
 from models.runs import best
 from models.settings import Settings, runtime
 from models.subjects import StudentSubject, Subject
-from models.teacher import FITTED
 from tasks.stage import stage
 
 log = logging.getLogger("distill")
@@ -69,6 +68,7 @@ class Evaluation(Settings):
         "collection": ("passages.parquet", "queries.parquet", "qrels.parquet"),
         "candidates": ("candidates.parquet",),
         "embeddings": ("embeddings.parquet",),
+        "identifiers": (IDENTIFIERS,),
         "weights": (MODEL,),
         "teacher_weights": (MODEL,),
         "fitted": (FITTED,),
@@ -83,6 +83,7 @@ def evaluate_student(  # noqa: PLR0913  (a stage names its inputs)
     weights: ArtifactRef | None = None,
     candidates: ArtifactRef | None = None,
     embeddings: ArtifactRef | None = None,
+    identifiers: ArtifactRef | None = None,
     teacher_weights: tuple[ArtifactRef, ...] = (),
     fitted: tuple[ArtifactRef, ...] = (),
 ) -> None:
@@ -98,6 +99,7 @@ def evaluate_student(  # noqa: PLR0913  (a stage names its inputs)
         weights: of a student.
         candidates: what a teacher re-ranks.
         embeddings: vectors of the passages, for a student that retrieves with them.
+        identifiers: index of what passages may be called by, for a student that writes these.
         teacher_weights: of the teachers that are opened (``subject.opened``) and were trained here, in order.
         fitted: answers of the ensembles among them whose weights were fitted, in order.
     """
@@ -111,6 +113,7 @@ def evaluate_student(  # noqa: PLR0913  (a stage names its inputs)
         weights=weights,
         candidates=candidates,
         embeddings=embeddings,
+        identifiers=identifiers,
         teacher_weights=teacher_weights,
         fitted=fitted,
     )

@@ -32,11 +32,12 @@ from data.schemas import (
     embeddings_schema,
 )
 from models.named_pairs import NamedPairs
-from models.opened_teachers import MODEL, Texts, open_any
+from models.opened_teachers import Texts, open_any
+from models.parts import CENTROIDS, FITTED, IDENTIFIERS, MODEL
 from models.settings import Settings
-from models.student import Lesson, Need, Scorer, StudentConfig
+from models.student import Lesson, Need, Scorer, StudentConfig, Trained
 from models.students import StudentChoice
-from models.teacher import FITTED, TeacherConfig
+from models.teacher import TeacherConfig
 from models.teachers import TeacherChoice
 from tasks.stage import stage
 
@@ -49,6 +50,8 @@ class TrainStudent(Settings):
     # Of a student that needs more of its teacher than its answers.
     teacher: Annotated[TeacherChoice, Identity(unnamed)] | None = None
     members: tuple[TeacherChoice, ...] = ()  # those that its teacher asks
+    # The student that it builds on.
+    base: Annotated[StudentChoice, Identity(unnamed)] | None = None
 
 
 @stage(
@@ -59,7 +62,9 @@ class TrainStudent(Settings):
         "answers": ("answers.parquet",),
         "reference": ("answers.parquet",),
         "embeddings": ("embeddings.parquet",),
-        "clusters": ("clusters.parquet",),
+        "clusters": ("clusters.parquet", CENTROIDS),
+        "identifiers": (IDENTIFIERS,),
+        "base": (MODEL,),
         "decisions": ("decisions.parquet",),
         "teacher_weights": (MODEL,),
         "fitted": (FITTED,),
@@ -76,6 +81,8 @@ def train_student(  # noqa: PLR0913  (a stage names its inputs)
     answers: ArtifactRef | None,
     embeddings: ArtifactRef | None,
     clusters: ArtifactRef | None,
+    identifiers: ArtifactRef | None = None,
+    base: ArtifactRef | None = None,
     teacher_weights: tuple[ArtifactRef, ...] = (),
     fitted: tuple[ArtifactRef, ...] = (),
     reference: ArtifactRef | None = None,
@@ -86,7 +93,12 @@ def train_student(  # noqa: PLR0913  (a stage names its inputs)
     Raises:
         ArtifactMissing: the student needs something that was not passed.
     """
-    given = {Need.ANSWERS: answers, Need.EMBEDDINGS: embeddings, Need.CLUSTERS: clusters}
+    given = {
+        Need.ANSWERS: answers,
+        Need.EMBEDDINGS: embeddings,
+        Need.CLUSTERS: clusters,
+        Need.IDENTIFIERS: identifiers,
+    }
     check_needs(config.student, {need for need, ref in given.items() if ref})
     student = config.student.build(config.seed)
     started = time.perf_counter()
@@ -105,6 +117,9 @@ def train_student(  # noqa: PLR0913  (a stage names its inputs)
             reference=_reference(store, config.student, candidates, reference),
             decisions=store.scan(DECISIONS, decisions) if decisions else None,
             teacher=config.teacher,
+            base=Trained(config.base, store.path(base, MODEL)) if config.base and base else None,
+            centroids=store.path(clusters, CENTROIDS) if clusters else None,
+            identifiers=store.path(identifiers, IDENTIFIERS) if identifiers else None,
         )
         if config.teacher and Need.SCORER in config.student.needs:
             opened = (*config.members, config.teacher)

@@ -19,6 +19,7 @@ WITHOUT_MIRROR = {
     "data/progress.py",
     "models/settings.py",
     "models/asked.py",
+    "models/parts.py",
     "models/student.py",
     "models/teacher.py",
     "models/generator.py",

@@ -4,19 +4,6 @@ from data.errors import ConfigError
 from flows.config import CONFIGS, config_path, load
 
 
-def test_overrides_reach_sections_lists_by_position_and_lists_by_name(tiny_toml):
-    config = load(
-        tiny_toml,
-        ["mine.depth=7", "students.0.training.max_steps=9", "students.soft.training.max_steps=11"],
-    )
-    assert config.mine.depth == 7
-    assert [student.training.max_steps for student in config.students] == [9, 11]
-
-
-def test_an_override_that_is_no_toml_value_is_text(tiny_toml):
-    assert load(tiny_toml, ["report.title=my run"]).report.title == "my run"
-
-
 def test_students_are_chosen_by_name(tiny_toml):
     assert [student.name for student in load(tiny_toml, students=["soft"]).students] == ["soft"]
 
@@ -54,12 +41,6 @@ BAD = {
         ["report.control=oracle"],
         r"report\.control: found 'oracle'; expected one of bm25, hard",
     ),
-    "no equals sign": (["mine.depth"], r"--set mine\.depth: found no '='"),
-    "unknown position": (
-        ["teachers.7.name=x"],
-        r"--set teachers\.7.*: found '7'; expected a position below 2",
-    ),
-    "a key below a value": (["mine.depth.x=1"], r"found depth = 5, which holds no keys"),
     "a name with a slash": (["students.soft.name=a/b"], r"students\.1\S*name: String should match pattern"),
     "unknown measure": (['evaluate.measures=["nDGC@10"]'], r"nDGC@10"),
 }

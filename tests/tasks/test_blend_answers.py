@@ -7,7 +7,7 @@ from data.schemas import ANSWERS, QRELS, QUERIES
 from data.tables import from_rows
 from models.blending import Affine, Fitted, Mean, MinMaxMean, Rrf
 from models.settings import Settings
-from models.teacher import FITTED
+from models.parts import FITTED
 from models.teachers.ensemble import EnsembleConfig, read_weights
 from tasks.blend_answers import BlendAnswers, blend_answers
 from tasks.stage import Stage

@@ -5,7 +5,8 @@ from pydantic import ValidationError
 
 from data.schemas import CLUSTER_HEALTH, CLUSTERS, embeddings_schema
 from models.clustering.cluster_tree import ClusterTree
-from tasks.cluster_passages import CENTROIDS, ClusterConfig, cluster_passages, clusters_of
+from models.parts import CENTROIDS
+from tasks.cluster_passages import ClusterConfig, cluster_passages, clusters_of
 from tasks.stage import stage
 
 CONFIG = ClusterConfig(k=3, c=4, seed=1)
