@@ -5,7 +5,8 @@ import os
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 from benchmarks.inference import Result, encoding, scoring
-from benchmarks.material import COLLECTIONS, pairs_of
+from benchmarks.material import COLLECTIONS, pairs_of, queries_of
+from benchmarks.small_query_encoder import query_encoding
 
 
 def main() -> None:
@@ -18,6 +19,13 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for result in (scoring(pairs), encoding(texts)):
         print(_line(result))
+    queries = [query for folder in COLLECTIONS for query in queries_of(folder)]
+    print(f"\nEncoding {len(queries)} queries, queries/s\n")
+    print("| by | MiniLM, 6 layers | 2 of them | ratio |")
+    print("|---|---|---|---|")
+    for speed in query_encoding(queries):
+        rates = f"{speed.whole_per_s:.0f} | {speed.cut_per_s:.0f}"
+        print(f"| {speed.engine} | {rates} | {speed.ratio:.2f} |")
 
 
 def _line(result: Result) -> str:

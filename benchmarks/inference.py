@@ -41,7 +41,7 @@ def scoring(pairs: Sequence[tuple[str, str]]) -> Result:
     """Pairs per second against ``CrossEncoder.predict``, raw logits."""
     model = CrossEncoder(str(_cross_encoder()), device=device())
     ours = Inference(model, resolve_precision("auto"))
-    library, mine, slow, fast = _race(
+    library, mine, slow, fast = race(
         lambda: model.predict(list(pairs), activation_fn=torch.nn.Identity()),
         lambda: ours.run(pairs)[:, 0],
     )
@@ -53,7 +53,7 @@ def encoding(texts: Sequence[str]) -> Result:
     """Passages per second against ``SentenceTransformer.encode``."""
     model = SentenceTransformer(str(fetch(MODEL)), device=device())
     ours = Inference(model, resolve_precision("auto"))
-    library, mine, slow, fast = _race(lambda: model.encode(list(texts)), lambda: ours.run(texts))
+    library, mine, slow, fast = race(lambda: model.encode(list(texts)), lambda: ours.run(texts))
     cosine = float((library * mine).sum(axis=1).min())
     return Result("encoding", "passages", len(texts) / slow, len(texts) / fast, f"lowest cosine {cosine:.4f}")
 
@@ -70,10 +70,10 @@ def _cross_encoder() -> Path:
     return folder
 
 
-def _race(
+def race(
     library: Callable[[], np.ndarray], ours: Callable[[], np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """Run both in turn, so that a busy moment of the machine hits both; the first round warms up."""
+    """Results and median seconds of both, run in turn: a busy moment hits both, the first round warms up."""
     slow: list[float] = []
     fast: list[float] = []
     for _ in range(REPEATS + 1):

@@ -15,6 +15,7 @@ COLLECTIONS = [path for name in ("nq-mini", "medquad") if (path := SHARED / name
 ]
 QUERIES = 20
 DEPTH = 5
+ENCODED = 400
 
 
 def pairs_of(folder: Path) -> list[tuple[str, str]]:
@@ -30,3 +31,8 @@ def pairs_of(folder: Path) -> list[tuple[str, str]]:
         for row in rows
         if row >= 0
     ]
+
+
+def queries_of(folder: Path) -> list[str]:
+    """The first questions of a BEIR folder."""
+    return tabulate(BeirConfig(path=folder).read(), IngestConfig()).queries["text"].to_pylist()[:ENCODED]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from models.retrievers import AnyRetrieverConfig
+from models.student import Need
 from models.students import AnyStudentConfig
 from models.subjects import RunSubject
 from models.teachers.ensemble import EnsembleConfig
@@ -66,8 +67,12 @@ def _repeated(config: "PipelineConfig") -> list[str]:
 
 def _of_teacher(config: "PipelineConfig", learner: Learner) -> list[str]:
     found = learner.student.teacher or config.teachers[0].name
+    kinds = learner.student.opens if Need.TEACHER in learner.student.needs else frozenset[str]()
     if found in learner.teachers:
-        return []
+        kind = next(teacher.kind for teacher in config.teachers if teacher.name == found)
+        expected = f"one that it can look into, of kind {' or '.join(sorted(kinds))}"
+        wrong = [f"{learner.where}.teacher: found {found!r}, of kind {kind}; expected {expected}"]
+        return wrong if kinds and kind not in kinds else []
     known = f"one of {', '.join(learner.teachers)}" if learner.teachers else "a teacher that stands before it"
     return [f"{learner.where}.teacher: found {found!r}; expected {known}"]
 

@@ -17,7 +17,7 @@ from pydantic import Field, PositiveInt
 from models.retriever import Retriever
 from models.scales import ScaleName
 from models.settings import Name, Settings
-from models.targets import AnyTarget
+from models.targets import AffineTo, AnyTarget
 from models.teacher import Teacher, TeacherConfig
 from models.texts import passage_texts
 
@@ -168,6 +168,11 @@ class StudentConfig(Settings):
         return frozenset()
 
     @property
+    def opens(self) -> frozenset[str]:
+        """Kinds of teacher that it can look into, where it needs one (``Need.TEACHER``); none: any."""
+        return frozenset()
+
+    @property
     def builds_on(self) -> Name | None:
         """Another student of the run that is trained first and given to this one.
 
@@ -179,7 +184,8 @@ class StudentConfig(Settings):
     @property
     def reference(self) -> str | None:
         """Name of the miner or teacher whose scores its targets are calibrated to, if any."""
-        return None
+        targets = (target for _, target in self.takes)
+        return next((target.reference for target in targets if isinstance(target, AffineTo)), None)
 
     @property
     def takes(self) -> tuple[tuple[str, AnyTarget], ...]:

@@ -29,7 +29,7 @@ from models.encoder_student import EncoderStudentConfig
 from models.hardware import resolve_precision
 from models.scales import ScaleName
 from models.student import Lesson, Need, Shelf
-from models.targets import AffineTo, AnyTarget, Identity, TargetChoice
+from models.targets import AnyTarget, Identity, TargetChoice
 from models.teacher import Teacher
 from models.weights import fetch
 
@@ -61,11 +61,6 @@ class BiEncoderConfig(EncoderStudentConfig):
     def reads(self) -> frozenset[Need]:
         """The answer key, unless the loss is a control."""
         return frozenset({Need.ANSWERS} if self.loss in LEARNS_FROM_ANSWERS else ())
-
-    @property
-    def reference(self) -> str | None:
-        """The miner or teacher whose mean and spread the targets get."""
-        return self.targets.reference if isinstance(self.targets, AffineTo) else None
 
     def build(self, seed: int) -> "BiEncoder":
         """Cut the backbone. It starts the same for every ``seed``; what it is taught, and when, differs.

@@ -31,7 +31,7 @@ from models.hardware import resolve_precision
 from models.retrievers.late_interaction import LateInteractionConfig, LateInteractionRetriever
 from models.scales import ScaleName
 from models.student import Lesson, Need, Shelf
-from models.targets import AffineTo, AnyTarget, Identity, TargetChoice
+from models.targets import AnyTarget, Identity, TargetChoice
 from models.teacher import Teacher
 from models.weights import fetch
 
@@ -84,11 +84,6 @@ class ColbertConfig(EncoderStudentConfig):
         scores = {Need.ANSWERS} if self.loss != "infonce" else set[Need]()
         opened = {Need.TEACHER} if self.token_matching or self.start_from_teacher else set[Need]()
         return frozenset(scores | opened)
-
-    @property
-    def reference(self) -> str | None:
-        """The miner or teacher whose mean and spread the targets get."""
-        return self.targets.reference if isinstance(self.targets, AffineTo) else None
 
     @property
     def takes(self) -> tuple[tuple[str, AnyTarget], ...]:

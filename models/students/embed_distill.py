@@ -27,7 +27,7 @@ from models.batches import Lists, ListSettings, draw_lists
 from models.hardware import resolve_precision
 from models.scales import ScaleName
 from models.student import Lesson, Need, Shelf, StudentConfig
-from models.targets import AffineTo, AnyTarget, Identity, TargetChoice
+from models.targets import AnyTarget, Identity, TargetChoice
 from models.teacher import Teacher
 from models.training import TrainingConfig
 from models.weights import ModelName, fetch
@@ -94,9 +94,9 @@ class EmbedDistillConfig(StudentConfig):
         return frozenset({Need.EMBEDDINGS} if self.mode == "asymmetric" else ())
 
     @property
-    def reference(self) -> str | None:
-        """The miner or teacher whose mean and spread the targets get."""
-        return self.targets.reference if isinstance(self.targets, AffineTo) else None
+    def opens(self) -> frozenset[str]:
+        """One with vectors of pairs, or of texts."""
+        return frozenset({"dual_pooling"} if self.mode == "pair_targets" else {"dual_encoder", "student"})
 
     @property
     def takes(self) -> tuple[tuple[str, AnyTarget], ...]:

@@ -30,7 +30,7 @@ from models.encoder_student import EncoderStudentConfig
 from models.hardware import resolve_precision
 from models.scales import ScaleName
 from models.student import Lesson, Need, Shelf
-from models.targets import AffineTo, AnyTarget, Factor, Identity, TargetChoice
+from models.targets import AnyTarget, Factor, Identity, TargetChoice
 from models.teacher import Teacher
 from models.weights import fetch
 
@@ -103,9 +103,9 @@ class Md2prConfig(EncoderStudentConfig):
         return frozenset(need for need, is_asked in asked.items() if is_asked)
 
     @property
-    def reference(self) -> str | None:
-        """The miner or teacher whose mean and spread the targets get."""
-        return self.targets.reference if isinstance(self.targets, AffineTo) else None
+    def opens(self) -> frozenset[str]:
+        """One that reads query and passage together, and has words to attend to."""
+        return frozenset({"cross_encoder"})
 
     @property
     def takes(self) -> tuple[tuple[str, AnyTarget], ...]:

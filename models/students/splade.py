@@ -32,7 +32,7 @@ from models.encoder_student import EncoderStudentConfig
 from models.hardware import resolve_precision
 from models.scales import ScaleName
 from models.student import Lesson, Need, Shelf
-from models.targets import AffineTo, AnyTarget, Identity, TargetChoice
+from models.targets import AnyTarget, Identity, TargetChoice
 from models.teacher import Teacher
 from models.weights import fetch
 
@@ -83,11 +83,6 @@ class SpladeConfig(EncoderStudentConfig):
     def reads(self) -> frozenset[Need]:
         """The answer key, unless the loss is a control."""
         return frozenset({Need.ANSWERS} if self.loss != "infonce" else ())
-
-    @property
-    def reference(self) -> str | None:
-        """The miner or teacher whose mean and spread the targets get."""
-        return self.targets.reference if isinstance(self.targets, AffineTo) else None
 
     @property
     def takes(self) -> tuple[tuple[str, AnyTarget], ...]:

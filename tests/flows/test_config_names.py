@@ -78,6 +78,17 @@ def test_a_miner_may_be_called_as_a_teacher_is_unless_a_student_refers_to_it():
             [],
             "teachers.deep.student.targets.reference: found 'others'; expected one of words, mined",
         ),
+        (
+            [LEXICAL],
+            [{"kind": "md2pr", "name": "words"}],
+            "students.words.teacher: found 'words', of kind bm25; expected one that it can look into, of "
+            "kind cross_encoder",
+        ),
+        (
+            [LEXICAL],
+            [{"kind": "embed-distill", "name": "near"}],
+            "students.near.teacher: found 'words', of kind bm25; expected .* kind dual_encoder or student",
+        ),
     ],
 )
 def test_a_name_that_does_not_fit_is_told_with_those_that_do(teachers, students, message):
