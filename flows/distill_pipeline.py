@@ -105,5 +105,6 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
         gates=tuple(teaching.gates.values()),
         clusters=clusters,
         trained=tuple(trained),
+        teachers=tuple(filter(None, teaching.weights.values())),
         evaluations=tuple(evaluations),
     )

@@ -5,6 +5,7 @@ Three files say the same to three readers: ``report.html`` (self-contained, open
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import polars as pl
 import pyarrow as pa
@@ -32,6 +33,7 @@ from models.reporting import html, markdown
 from models.reporting.contents import Contents, ProvenanceRow, distribution, panels
 from models.reporting.decisions import audit
 from models.reporting.leaderboard import System, leaderboard
+from models.reporting.signals import seen
 from models.settings import Name, Settings, runtime
 from tasks.stage import stage
 
@@ -68,6 +70,7 @@ class Report(Settings):
 @stage(
     reads={
         "trained": ("curve.parquet",),
+        "teachers": ("curve.parquet",),
         "gates": ("gate.parquet",),
         "evaluations": ("metrics.parquet", "costs.parquet"),
     }
@@ -86,6 +89,7 @@ def write_report(  # noqa: PLR0913  (a stage names its inputs)
     trained: tuple[ArtifactRef, ...],
     evaluations: tuple[ArtifactRef, ...],
     decisions: tuple[ArtifactRef, ...] = (),
+    teachers: tuple[ArtifactRef, ...] = (),
 ) -> None:
     """Test, gather, write."""
     board = leaderboard(
@@ -107,6 +111,7 @@ def write_report(  # noqa: PLR0913  (a stage names its inputs)
         gate=store.read(GATE, *gates),
         health=store.read(CLUSTER_HEALTH, *([clusters] if clusters else [])),
         facts=noted(store, (collection, generated, candidates, *answers, *decisions, clusters)),
+        signals=seen([*map(partial(told, store), teachers), *map(partial(told, store), trained)]),
         provenance=config.provenance,
     )
     draft.write(pa.concat_tables([board.significance, board.own]), SIGNIFICANCE)
@@ -120,6 +125,13 @@ def noted(store: ArtifactStore, refs: Sequence[ArtifactRef | None]) -> dict[str,
     """What the stages noted beside their tables, by heading; a stage that noted nothing has none."""
     facts = {f"{HEADINGS[ref.stage]} {ref.of}".strip(): store.facts(ref) for ref in refs if ref}
     return {heading: found for heading, found in facts.items() if found}
+
+
+def told(store: ArtifactStore, ref: ArtifactRef) -> tuple[str, dict[str, object]]:
+    """Who was trained, with what was noted and where each curve ended."""
+    ends = pl.DataFrame(store.read(CURVE, ref)).sort("step").group_by("measure").last()
+    noted = dict(ends.select("measure", "value").iter_rows()) | store.facts(ref)
+    return ref.of.rpartition("/")[0] or f"teacher:{ref.of.removeprefix('teacher:')}", noted
 
 
 def judged(store: ArtifactStore, ref: ArtifactRef) -> System:

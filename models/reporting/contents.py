@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from models.reporting.decisions import Audit
 from models.reporting.leaderboard import Leaderboard
+from models.reporting.signals import Seen
 from models.settings import Settings
 
 BINS = 48
@@ -68,6 +69,7 @@ class Contents:
     facts: Mapping[str, Mapping[str, object]]
     provenance: Sequence[ProvenanceRow]
     audits: Sequence[Audit] = ()
+    signals: Sequence[Seen] = ()
 
 
 def distribution(answers: pl.LazyFrame, positives: pl.LazyFrame, teacher: str) -> Distribution:

@@ -5,7 +5,7 @@ from models.reporting import figures, findings, wording
 from models.reporting.contents import Contents
 from models.reporting.decision_rows import count_rows
 from models.reporting.leaderboard import Leaderboard
-from models.reporting.rows import cost_rows, gate_rows, health_rows, own_rows, provenance_rows
+from models.reporting.rows import cost_rows, gate_rows, health_rows, own_rows, provenance_rows, signal_rows
 from models.reporting.style import CSS
 
 TEMPLATE = """\
@@ -33,8 +33,8 @@ TEMPLATE = """\
 <nav><a href="#leaderboard">Leaderboard</a><a href="#latency">Quality and latency</a>
 <a href="#significance">Significance</a><a href="#answers">Answer key</a><a href="#gate">Teacher gate</a>
 <a href="#decisions">Negatives</a><a href="#training">Training</a>
-<a href="#clusters">Clusters</a><a href="#stages">Stages</a><a href="#methods">Methods</a>
-<a href="#provenance">Provenance</a></nav>
+<a href="#signals">Signals</a><a href="#clusters">Clusters</a><a href="#stages">Stages</a>
+<a href="#methods">Methods</a><a href="#provenance">Provenance</a></nav>
 </header>
 
 <h2 id="leaderboard">Leaderboard</h2>
@@ -100,6 +100,9 @@ do not compare.</p><div class="grid-of">{% for panel, drawn in curves %}
 {{ drawn }}</figure>{% endfor %}
 </div>{% else %}<p>No student was trained.</p>{% endif %}
 
+<h2 id="signals">Signs of a training gone wrong</h2>
+{% if signals | length > 1 %}{{ table(signals, "words") }}{% else %}<p>None was measured.</p>{% endif %}
+
 <h2 id="clusters">Cluster health</h2>
 {% if health | length > 1 %}{{ table(health) }}{% else %}<p>Nothing was clustered.</p>{% endif %}
 
@@ -147,6 +150,7 @@ def page(contents: Contents) -> str:
         audits=[(each, count_rows(each)) for each in contents.audits],
         curves=[(panel, figures.curve(panel)) for panel in contents.panels],
         gate=gate_rows(contents),
+        signals=signal_rows(contents),
         health=health_rows(contents),
         provenance=provenance_rows(contents),
         share=lambda count: round(100 * count / board.queries, 1),

@@ -14,6 +14,7 @@ from models.reporting.rows import (
     health_rows,
     provenance_rows,
     quality_rows,
+    signal_rows,
     training_rows,
 )
 
@@ -66,6 +67,8 @@ def report(contents: Contents) -> str:
         listed(contents.audits),
         "## Training",
         aligned(training_rows(contents)) if contents.panels else "No student was trained.",
+        "## Signs of a training gone wrong",
+        aligned(signal_rows(contents), numbers=False) if contents.signals else "None was measured.",
         "## Clusters",
         aligned(health_rows(contents)) if contents.health.num_rows else "Nothing was clustered.",
         *(f"## {heading}\n\n{_list(facts)}" for heading, facts in contents.facts.items()),

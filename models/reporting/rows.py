@@ -123,6 +123,22 @@ def training_rows(contents: Contents) -> Rows:
     ]
 
 
+def signal_rows(contents: Contents) -> Rows:
+    """Signs that a training went wrong, those worth a look first."""
+    found = sorted(contents.signals, key=lambda each: each.verdict == "fine")
+    return [["of", "signal", "verdict", "value", "limit", "what it is"]] + [
+        [
+            each.who,
+            wording.spoken(each.name),
+            each.verdict,
+            wording.quantity(each.value),
+            each.signal.limit,
+            each.signal.says,
+        ]
+        for each in found
+    ]
+
+
 def gate_rows(contents: Contents) -> Rows:
     """Every check of every teacher, those that fell short first."""
     found = sorted(contents.gate.to_pylist(), key=lambda row: (row["verdict"] != "fail", row["teacher"]))

@@ -6,8 +6,8 @@ from data.errors import ConfigError, SchemaError
 from data.schemas import ANSWERS, QRELS, QUERIES
 from data.tables import from_rows
 from models.blending import Affine, Fitted, Mean, MinMaxMean, Rrf
-from models.settings import Settings
 from models.parts import FITTED
+from models.settings import Settings
 from models.teachers.ensemble import EnsembleConfig, read_weights
 from tasks.blend_answers import BlendAnswers, blend_answers
 from tasks.stage import Stage

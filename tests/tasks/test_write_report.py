@@ -113,7 +113,7 @@ def inputs(store, tiny_collection):
             store, "cluster_passages", [(CLUSTER_HEALTH, from_rows(health, CLUSTER_HEALTH))], {"leaves": 7}
         ),
         "trained": tuple(
-            publish(store, "train_student", [(CURVE, curve)], {"train_s": 12.5}, of)
+            publish(store, "train_student", [(CURVE, curve)], {"train_s": 12.5, "filter_rate": 0.4}, of)
             for of in SYSTEMS
             if "/" in of
         ),
@@ -180,6 +180,25 @@ def test_the_reports_tell_what_was_asked_of_them(store, inputs):
     assert found["report.html"].count("<circle") == 4
     assert found["report.html"].count('class="positive"') == 1
     assert found["report.html"].count("<polyline") == 4
+
+
+def test_signs_of_a_training_gone_wrong_are_told_with_their_limit(store, inputs):
+    curve = from_rows([(9, "loss", 0.1), (9, "valid_identifiers", 0.75)], CURVE)
+    deep = publish(store, "train_student", [(CURVE, curve)], {"query_from_other": 0.9}, "teacher:deep")
+    ranker = publish(store, "train_teacher", [(CURVE, curve)], {"passage_spread": 0.5}, "ranker")
+    found = texts(store, write_report.run(store, options(), {**inputs, "teachers": (deep, ranker)}))
+    lines = re.findall(
+        r"^\| (\S+) +\| ([a-z ]+?) +\| (fine|look at this) +\| (\S+)", found["report.md"], re.M
+    )
+    assert sorted(lines) == [
+        ("hard", "filter rate", "look at this", "0.4"),
+        ("kl", "filter rate", "look at this", "0.4"),
+        ("teacher:deep", "query from other", "look at this", "0.9"),
+        ("teacher:deep", "valid identifiers", "fine", "0.75"),
+        ("teacher:ranker", "passage spread", "fine", "0.5"),
+        ("teacher:ranker", "valid identifiers", "fine", "0.75"),
+    ]
+    assert "<td>look at this</td>" in found["report.html"]
 
 
 def test_what_users_wrote_is_escaped(store, inputs):

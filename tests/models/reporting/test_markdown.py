@@ -27,6 +27,7 @@ def test_the_report_has_every_section_in_order(contents):
         "Decisions on negatives",
         "1. same_text: drop",
         "Training",
+        "Signs of a training gone wrong",
         "Clusters",
         "Generated queries",
         "How each number was made",
