@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flows.config_names import Learner, learners
 from models.asked import Asked
-from models.encoder_student import EncoderStudentConfig
+from models.encoder_student import ListStudentConfig
 from models.student import Need
 from models.teachers import AnyTeacherConfig
 from models.teachers.ensemble import EnsembleConfig
@@ -33,7 +33,7 @@ def answer_problems(config: "PipelineConfig") -> list[str]:
 
 def _of_learner(config: "PipelineConfig", learner: Learner) -> list[str]:
     student = learner.student
-    if not isinstance(student, EncoderStudentConfig) or Need.ANSWERS not in student.needs:
+    if not isinstance(student, ListStudentConfig) or Need.ANSWERS not in student.needs:
         return []
     teacher, lists = config.teacher_of(student), student.lists
     asked = asked_of(config, teacher)

@@ -1,4 +1,4 @@
-"""What students share that encode texts: where they start, what lists they learn from, and how."""
+"""What students share that learn from lists: how these are drawn, mined again, and where training starts."""
 
 from collections.abc import Iterator
 
@@ -11,13 +11,9 @@ from models.training import TrainingConfig
 from models.weights import ModelName
 
 
-class EncoderStudentConfig(StudentConfig):
-    """A model of sentence-transformers, or some layers of one."""
+class ListStudentConfig(StudentConfig):
+    """It learns from lists, and may mine them as it learns."""
 
-    backbone: ModelName = Field(default="all-MiniLM-L6-v2", description="What training starts from.")
-    layers: tuple[int, ...] | None = Field(
-        default=None, description="Layers of the backbone to keep, counted from 0; None keeps all."
-    )
     lists: ListSettings = ListSettings()
     training: TrainingConfig = TrainingConfig()
     online: OnlineConfig | None = Field(
@@ -25,7 +21,7 @@ class EncoderStudentConfig(StudentConfig):
     )
 
     @model_validator(mode="after")
-    def _check_online(self) -> "EncoderStudentConfig":
+    def _check_online(self) -> "ListStudentConfig":
         if self.online and Need.ANSWERS not in self.reads:
             msg = "online: found a loss that learns from no teacher; expected one that does, such as kl"
             raise ValueError(msg)
@@ -44,3 +40,12 @@ class EncoderStudentConfig(StudentConfig):
     def rounds(self, student: Student, lesson: Lesson, lists: Lists) -> Iterator[Lists] | None:
         """The lists round by round, where the student mines (``models.online``)."""
         return rounds_of(student, lesson, lists, self) if self.online else None
+
+
+class EncoderStudentConfig(ListStudentConfig):
+    """A model of sentence-transformers, or some layers of one."""
+
+    backbone: ModelName = Field(default="all-MiniLM-L6-v2", description="What training starts from.")
+    layers: tuple[int, ...] | None = Field(
+        default=None, description="Layers of the backbone to keep, counted from 0; None keeps all."
+    )

@@ -16,42 +16,34 @@ controls. The constant margin is sometimes told as Margin-MSE; it is not: it kno
 passage is the positive, and a gap above 1 costs as much as one below.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 import pyarrow as pa
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 
 from models.batches import draw_lists
 from models.encoder_student import EncoderStudentConfig
 from models.hardware import resolve_precision
-from models.scales import ScaleName
 from models.student import Lesson, Need, Shelf
 from models.targets import AnyTarget, Identity, TargetChoice
-from models.teacher import Teacher
+from models.vector_student import VectorStudentConfig
 from models.weights import fetch
 
 if TYPE_CHECKING:
     from models.encoders.text_encoder import TextEncoder
     from models.retrievers.dense import DenseRetriever
 
-Similarity = Literal["cosine", "dot"]
 LossName = Literal["margin_mse", "kl", "infonce", "constant_margin"]
 LEARNS_FROM_ANSWERS = frozenset({"margin_mse", "kl"})
 
 
-class BiEncoderConfig(EncoderStudentConfig):
+class BiEncoderConfig(EncoderStudentConfig, VectorStudentConfig):
     """A sentence-transformers model, or some layers of one, trained by one of four losses."""
 
     kind: Literal["bi-encoder"] = "bi-encoder"
     loss: LossName = Field(default="kl", description="The last two are controls: they need no teacher.")
-    similarity: Similarity = Field(default="cosine", description="Whether vectors are of unit length.")
-    score_scale: PositiveFloat = Field(
-        default=20.0,
-        description="Times the similarity while training: 1 / temperature. 20 as in sentence-transformers.",
-    )
     targets: TargetChoice = Field(
         default=Identity(),
         description="What is made of the teacher's scores; cosines take a factor of 20.",
@@ -88,17 +80,6 @@ class BiEncoderConfig(EncoderStudentConfig):
     def takes(self) -> tuple[tuple[str, AnyTarget], ...]:
         """Its loss and its targets."""
         return ((self.loss, self.targets),)
-
-    @property
-    def scale(self) -> ScaleName:
-        """As its similarity."""
-        return "cosine" if self.similarity == "cosine" else "inner_product"
-
-    def as_teacher(self, folder: Path, queries: Sequence[str], passages: Sequence[str]) -> Teacher | None:
-        """Score pairs by inner products of vectors."""
-        from models.teachers.dual_encoder import DualEncoderTeacher
-
-        return DualEncoderTeacher(self.load(folder).encoder(), queries, passages)
 
 
 class BiEncoder:

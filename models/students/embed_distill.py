@@ -14,22 +14,20 @@ made as long by a linear layer in the encoder. With ``label_weight`` alone no te
 control. Source: Kim et al. 2023, https://arxiv.org/abs/2301.12005, whose weights are not known.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
-from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import Field, NonNegativeFloat, model_validator
 
 from data.errors import ArtifactMissing
-from models.batches import Lists, ListSettings, draw_lists
+from models.batches import Lists, draw_lists
 from models.hardware import resolve_precision
-from models.scales import ScaleName
-from models.student import Lesson, Need, Shelf, StudentConfig
+from models.student import Lesson, Need, Shelf
 from models.targets import AnyTarget, Identity, TargetChoice
-from models.teacher import Teacher
-from models.training import TrainingConfig
+from models.vector_student import VectorStudentConfig
 from models.weights import ModelName, fetch
 
 if TYPE_CHECKING:
@@ -37,9 +35,10 @@ if TYPE_CHECKING:
     from models.encoders.text_encoder import TextEncoder
     from models.losses.embed_distill import Goals
     from models.retrievers.dense import DenseRetriever
+    from models.teacher_vectors import PairEncoder
 
 
-class EmbedDistillConfig(StudentConfig):
+class EmbedDistillConfig(VectorStudentConfig):
     """Which towers learn, where they start, and how much each term counts."""
 
     kind: Literal["embed-distill"] = "embed-distill"
@@ -50,21 +49,15 @@ class EmbedDistillConfig(StudentConfig):
     layers: tuple[int, ...] | None = Field(
         default=None, description="Layers to keep of what it starts from, counted from 0; None keeps all."
     )
-    similarity: Literal["cosine", "dot"] = Field(
-        default="cosine", description="Whether vectors are of unit length, as the teacher's must then be."
-    )
     label_weight: NonNegativeFloat = Field(default=0.0, description="Of the hard labels; alone: the control.")
     score_weight: NonNegativeFloat = Field(default=1.0, description="Of the term on the teacher's scores.")
     match_weight: NonNegativeFloat = Field(
         default=1.0, description="Of the distance of queries and, unless they are inherited, of passages."
     )
     score_loss: Literal["kl", "margin_mse"] = Field(default="kl", description="How scores are compared.")
-    score_scale: PositiveFloat = Field(default=20.0, description="Times inner products: 1 / temperature.")
     targets: TargetChoice = Field(
         default=Identity(), description="What is made of the teacher's scores; cosines take a factor of 20."
     )
-    lists: ListSettings = ListSettings()
-    training: TrainingConfig = TrainingConfig()
 
     @model_validator(mode="after")
     def _check_terms(self) -> "EmbedDistillConfig":
@@ -77,7 +70,7 @@ class EmbedDistillConfig(StudentConfig):
         return self
 
     @property
-    def needs(self) -> frozenset[Need]:
+    def reads(self) -> frozenset[Need]:
         """The answer key for the term on scores; the teacher for its vectors, or to start from it."""
         inherits, matches = self.mode == "asymmetric", self.match_weight > 0
         starts_there = self.backbone is None and self.score_weight > 0
@@ -103,11 +96,6 @@ class EmbedDistillConfig(StudentConfig):
         """Its loss on scores and its targets."""
         return ((self.score_loss, self.targets),) if self.score_weight else ()
 
-    @property
-    def scale(self) -> ScaleName:
-        """As its similarity."""
-        return "cosine" if self.similarity == "cosine" else "inner_product"
-
     def build(self, seed: int) -> "EmbedDistill":
         """Cut the backbone, if one is named; else the student starts when it meets its teacher.
 
@@ -129,12 +117,6 @@ class EmbedDistillConfig(StudentConfig):
         if self.mode != "asymmetric":
             return EmbedDistill(self, model)
         return EmbedDistill(self, model, inherited(documents, resolve_precision(self.training.precision)))
-
-    def as_teacher(self, folder: Path, queries: Sequence[str], passages: Sequence[str]) -> Teacher | None:
-        """Score pairs by inner products of vectors."""
-        from models.teachers.dual_encoder import DualEncoderTeacher
-
-        return DualEncoderTeacher(self.load(folder).encoder(), queries, passages)
 
 
 class EmbedDistill:
@@ -164,37 +146,45 @@ class EmbedDistill:
         from models import embedding_targets, fitting, trainers
         from models.losses.embed_distill import EmbedDistillLoss, Terms
         from models.repeats import EncodeOnce
+        from models.teacher_vectors import open_teacher
 
         config, settings = self.config, self.config.training
         lists = draw_lists(lesson, config.lists, settings, config.template)
-        goals = self._goals(lesson, lists)
+        teacher = open_teacher(lesson, config.mode) if Need.TEACHER in config.needs else None
+        goals = self._goals(lesson, lists, teacher)
         counts = embedding_targets.generated(lesson, lists), fitting.parameters(self.model)
         self.facts = lists.facts(settings) | dict(
             zip(("queries_generated", "parameters"), counts, strict=True)
         )
         weights = config.label_weight, config.score_weight, config.match_weight
         terms = Terms(*weights, config.score_loss, config.score_scale)
+        loss = EmbedDistillLoss(EncodeOnce(self.model), goals, terms)
+
+        def rounds() -> Iterator[Lists]:
+            """Goals are counted by list: those of the first round stand already."""
+            for number, some in enumerate(config.rounds(self, lesson, lists) or (lists,)):
+                loss.goals = self._goals(lesson, some, teacher) if number else goals
+                yield embedding_targets.prompted(some, self.model.prompts)
+
         course = fitting.Course(
             model=self.model,
-            loss=EmbedDistillLoss(EncodeOnce(self.model), goals, terms),
+            loss=loss,
             trainer=trainers.EncoderTrainer,
             arguments=SentenceTransformerTrainingArguments,
             label=lambda rows: embedding_targets.numbered(rows, with_passages=not goals.frozen),
         )
-        return fitting.teach(course, embedding_targets.prompted(lists, self.model.prompts), settings, lesson)
+        return fitting.teach(course, lists, settings, lesson, rounds())
 
-    def _goals(self, lesson: Lesson, lists: Lists) -> "Goals":
+    def _goals(self, lesson: Lesson, lists: Lists, teacher: "TwoTowers | PairEncoder | None") -> "Goals":
         """What the lists are taught; the student inherits from its teacher what settings leave open."""
         from models import embedding_targets
         from models.encoders.asymmetric import TwoTowers
         from models.encoders.tower import widened
-        from models.teacher_vectors import open_teacher
 
         config = self.config
         scored = embedding_targets.score_goals(lesson, lists, config.targets if config.score_weight else None)
-        if Need.TEACHER not in config.needs:
+        if teacher is None:
             return scored
-        teacher = open_teacher(lesson, config.mode)
         inherits, matches = config.mode == "asymmetric", config.match_weight > 0
         goals = embedding_targets.vector_goals(lesson, lists, teacher, inherits=inherits, matches=matches)
         embedding_targets.check_lengths(goals, config.similarity, f"students.{config.name}")

@@ -17,7 +17,6 @@ Without weights and filter this is the control: InfoNCE on the same lists.
 Source: https://arxiv.org/abs/2312.16821, of which no code is public: weights and direction are settings.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,10 +27,9 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 from models.batches import draw_lists
 from models.encoder_student import EncoderStudentConfig
 from models.hardware import resolve_precision
-from models.scales import ScaleName
 from models.student import Lesson, Need, Shelf
 from models.targets import AnyTarget, Factor, Identity, TargetChoice
-from models.teacher import Teacher
+from models.vector_student import VectorStudentConfig
 from models.weights import fetch
 
 if TYPE_CHECKING:
@@ -41,7 +39,7 @@ if TYPE_CHECKING:
     from models.retrievers.dense import DenseRetriever
 
 
-class Md2prConfig(EncoderStudentConfig):
+class Md2prConfig(EncoderStudentConfig, VectorStudentConfig):
     """Which levels count, and how much; the defaults of weights are the project's, the paper names none."""
 
     kind: Literal["md2pr"] = "md2pr"
@@ -57,12 +55,6 @@ class Md2prConfig(EncoderStudentConfig):
     )
     word_negatives: int = Field(
         default=1, ge=0, description="Negatives of each list whose words are compared, beside the positive."
-    )
-    similarity: Literal["cosine", "dot"] = Field(
-        default="cosine", description="Whether vectors are of unit length."
-    )
-    score_scale: PositiveFloat = Field(
-        default=20.0, description="Times the similarity while training: 1 / temperature."
     )
     temperature: PositiveFloat = Field(
         default=1.0, description="Of the KL on scores, on both sides, after scale and targets."
@@ -113,11 +105,6 @@ class Md2prConfig(EncoderStudentConfig):
         terms = {"filtered_infonce": self.filter, "kl": self.sentence > 0}
         return tuple((name, self.targets) for name, counts in terms.items() if counts)
 
-    @property
-    def scale(self) -> ScaleName:
-        """As its similarity."""
-        return "cosine" if self.similarity == "cosine" else "inner_product"
-
     def build(self, seed: int) -> "Md2pr":
         """Cut the backbone. It starts the same for every ``seed``; what it is taught, and when, differs.
 
@@ -143,12 +130,6 @@ class Md2prConfig(EncoderStudentConfig):
         from models.encoders.sentence_model import open_model
 
         return Md2pr(self, open_model(folder))
-
-    def as_teacher(self, folder: Path, queries: Sequence[str], passages: Sequence[str]) -> Teacher | None:
-        """Score pairs by inner products of vectors."""
-        from models.teachers.dual_encoder import DualEncoderTeacher
-
-        return DualEncoderTeacher(self.load(folder).encoder(), queries, passages)
 
     def levels(self) -> "Levels":
         """What the loss is told."""
