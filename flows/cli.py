@@ -10,7 +10,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,14 @@ from flows import (
     command_export,
     command_gc,
     command_import,
+    command_plan,
     command_show,
     command_verify,
     command_why,
 )
-from flows.config import PipelineConfig, config_path, load
 from flows.distill_pipeline import STAGES
-from flows.planning import Choice, PlannedStage, plan
-from flows.records import folder_of, manifests, read_record, tables_glob
+from flows.planning import Choice
+from flows.records import folder_of, manifests, tables_glob
 
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
 
@@ -73,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     configured("run", "Make what is missing and print the leaderboard.")
-    configured("plan", "Say which stages would be reused or run, and why.").add_argument(
-        "--json", action="store_true"
+    command_plan.add(
+        configured("plan", "Say which stages would be reused or run, and why; or what it takes.")
     )
     listing = command("ls", "List the artifacts of the last run.")
     listing.add_argument("name")
@@ -131,26 +130,13 @@ def _keep_traceback(root: Path) -> Path:
     return path
 
 
-def _configured(
-    given: argparse.Namespace, store: ArtifactStore, *, look_ahead: bool = False
-) -> tuple[PipelineConfig, str, list[PlannedStage]]:
-    path = config_path(given.name)
-    config = load(path, given.set, given.students)
-    rows = plan(config, store, read_record(store, path.stem), _choice(given), look_ahead=look_ahead)
-    return config, path.stem, rows
-
-
-def _choice(given: argparse.Namespace) -> Choice:
-    return Choice(refresh=tuple(given.refresh), start=given.start, only=given.only)
-
-
 def _run(given: argparse.Namespace, store: ArtifactStore) -> None:
-    config, name, rows = _configured(given, store)
+    config, name, rows = command_plan.configured(given, store)
     # A run that has nothing to do reads manifests only: it imports neither Prefect nor torch.
     if any(row.status == "run" for row in rows):
         from flows.command_run import run_with_prefect
 
-        ran, reused = run_with_prefect(config, store, name, _choice(given))
+        ran, reused = run_with_prefect(config, store, name, command_plan.choice_of(given))
     else:
         from flows.execution import Execution, execute, make_directly
 
@@ -167,28 +153,6 @@ def _print_report(store: ArtifactStore, name: str) -> None:
             print(store.path(manifest.ref, "leaderboard.md").read_text())
             files = folder_of(store, name) / "files"
             print(f"report: {files / 'write_report-report.html'}")
-
-
-def _plan(given: argparse.Namespace, store: ArtifactStore) -> None:
-    _, _, rows = _configured(given, store, look_ahead=True)
-    if given.json:
-        told = (
-            {name: value for name, value in asdict(row).items() if name != "outlook" or value} for row in rows
-        )
-        print(json.dumps({"stages": list(told)}, indent=1))
-        return
-    for row in rows:
-        print(f"{row.status:5}  {row.stage:17} {row.of:24} {row.key or '':20}  {row.reason}{_ahead(row)}")
-    to_run = sum(row.status == "run" for row in rows)
-    print(f"{to_run} stages to run, {len(rows) - to_run} to reuse")
-
-
-def _ahead(row: PlannedStage) -> str:
-    if row.outlook is None:
-        return ""
-    ahead = row.outlook
-    time_left = "no rate known yet" if ahead.seconds is None else f"about {ahead.seconds:,.0f} s"
-    return f"; {ahead.unit}s: {ahead.stored:,} stored, {ahead.to_do:,} to do, {time_left}"
 
 
 def _ls(given: argparse.Namespace, store: ArtifactStore) -> None:
@@ -228,7 +192,7 @@ def _serve(given: argparse.Namespace, store: ArtifactStore) -> None:
 
 COMMANDS = {
     "run": _run,
-    "plan": _plan,
+    "plan": command_plan.run,
     "ls": _ls,
     "show": command_show.run,
     "path": _path,
