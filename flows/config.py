@@ -18,6 +18,7 @@ from flows.config_answers import answer_problems
 from flows.config_names import name_problems
 from flows.overrides import override_value
 from models.gate.limits import GateConfig
+from models.identifiers import IdentifierConfig
 from models.retrievers import RetrieverChoice
 from models.settings import Settings
 from models.students import AnyStudentConfig, StudentChoice
@@ -58,6 +59,7 @@ class PipelineConfig(Settings):
     gate: GateConfig = GateConfig()
     embed: EmbedConfig = EmbedConfig()
     cluster: ClusterConfig = ClusterConfig()
+    identify: IdentifierConfig = IdentifierConfig()
     students: tuple[StudentChoice, ...] = ()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     baselines: tuple[RetrieverChoice, ...] = ()

@@ -16,6 +16,7 @@ from tasks.decide_negatives import decide_negatives
 from tasks.embed_passages import embed_passages
 from tasks.evaluate_student import Evaluation, evaluate_student
 from tasks.generate_queries import generate_queries
+from tasks.index_identifiers import index_identifiers
 from tasks.ingest import Ingest, ingest
 from tasks.mine_candidates import mine_candidates
 from tasks.score_candidates import score_candidates
@@ -35,6 +36,7 @@ STAGES: tuple[Stage, ...] = (
     decide_negatives,
     embed_passages,
     cluster_passages,
+    index_identifiers,
     train_student,
     evaluate_student,
     write_report,
@@ -48,7 +50,12 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
     candidates = run(mine_candidates, config.mine, collection=collection, generated=generated)
     embeddings = run(embed_passages, config.embed, collection=collection)
     clusters = run(cluster_passages, config.cluster, embeddings=embeddings)
-    identifiers = None
+    writes = any(Need.IDENTIFIERS in each.needs | each.finds_with for each in config.learners)
+    identifiers = (
+        run(index_identifiers, config.identify, collection=collection, generated=generated)
+        if writes
+        else None
+    )
     teaching = Teaching(
         config,
         run,
@@ -103,7 +110,8 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
         answers=tuple(teaching.answers.values()),
         decisions=tuple(teaching.decisions.values()),
         gates=tuple(teaching.gates.values()),
-        clusters=clusters,
+        clusters=(clusters, *(made.clusters for made in teaching.embedded.values())),
+        identifiers=identifiers,
         trained=tuple(trained),
         teachers=tuple(filter(None, teaching.weights.values())),
         evaluations=tuple(evaluations),

@@ -46,6 +46,7 @@ HEADINGS = {
     "decide_negatives": "Decisions on negatives by",
     "blend_answers": "Answer key of the ensemble",
     "cluster_passages": "Clusters",
+    "index_identifiers": "Identifiers",
 }
 
 
@@ -71,6 +72,9 @@ class Report(Settings):
     reads={
         "trained": ("curve.parquet",),
         "teachers": ("curve.parquet",),
+        "clusters": ("cluster_health.parquet",),
+        # Only its notes are read.
+        "identifiers": (),
         "gates": ("gate.parquet",),
         "evaluations": ("metrics.parquet", "costs.parquet"),
     }
@@ -85,11 +89,12 @@ def write_report(  # noqa: PLR0913  (a stage names its inputs)
     candidates: ArtifactRef,
     answers: tuple[ArtifactRef, ...],
     gates: tuple[ArtifactRef, ...],
-    clusters: ArtifactRef | None,
+    clusters: tuple[ArtifactRef, ...],
     trained: tuple[ArtifactRef, ...],
     evaluations: tuple[ArtifactRef, ...],
     decisions: tuple[ArtifactRef, ...] = (),
     teachers: tuple[ArtifactRef, ...] = (),
+    identifiers: ArtifactRef | None = None,
 ) -> None:
     """Test, gather, write."""
     board = leaderboard(
@@ -109,8 +114,8 @@ def write_report(  # noqa: PLR0913  (a stage names its inputs)
         audits=[audit(store.scan(DECISIONS, ref), *texts, ref.of) for ref in decisions],
         panels=panels({_student_and_seed(ref.of): store.read(CURVE, ref) for ref in trained}),
         gate=store.read(GATE, *gates),
-        health=store.read(CLUSTER_HEALTH, *([clusters] if clusters else [])),
-        facts=noted(store, (collection, generated, candidates, *answers, *decisions, clusters)),
+        health={ref.of: store.read(CLUSTER_HEALTH, ref) for ref in clusters},
+        facts=noted(store, (collection, generated, candidates, *answers, *decisions, *clusters, identifiers)),
         signals=seen([*map(partial(told, store), teachers), *map(partial(told, store), trained)]),
         provenance=config.provenance,
     )

@@ -65,7 +65,8 @@ class Contents:
     distributions: Sequence[Distribution]
     panels: Sequence[Panel]
     gate: pa.Table
-    health: pa.Table
+    # Table ``cluster_health`` by who made the vectors: "" for the encoder in section ``embed``.
+    health: Mapping[str, pa.Table]
     facts: Mapping[str, Mapping[str, object]]
     provenance: Sequence[ProvenanceRow]
     audits: Sequence[Audit] = ()

@@ -70,7 +70,7 @@ def report(contents: Contents) -> str:
         "## Signs of a training gone wrong",
         aligned(signal_rows(contents), numbers=False) if contents.signals else "None was measured.",
         "## Clusters",
-        aligned(health_rows(contents)) if contents.health.num_rows else "Nothing was clustered.",
+        aligned(health_rows(contents)) if contents.health else "Nothing was clustered.",
         *(f"## {heading}\n\n{_list(facts)}" for heading, facts in contents.facts.items()),
         "## How each number was made",
         "\n".join(f"- **{name}.** {text}" for name, text in findings.methods(contents.board).items()),

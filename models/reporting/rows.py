@@ -1,7 +1,5 @@
 """The tables of a report as rows of text, the heading first: the same for Markdown and HTML."""
 
-from collections.abc import Sequence
-
 from models.metrics import RETENTION
 from models.reporting import findings, wording
 from models.reporting.contents import Contents
@@ -160,20 +158,24 @@ def gate_rows(contents: Contents) -> Rows:
 
 
 def health_rows(contents: Contents) -> Rows:
-    """Cluster health, one line per level."""
-    rows = contents.health.to_pylist()
-    measures = list(dict.fromkeys(row["measure"] for row in rows))
-    values = {(row["level"], row["measure"]): row["value"] for row in rows}
+    """Cluster health, one line per level of the clusters of each encoder."""
+    found = {of: table.to_pylist() for of, table in contents.health.items()}
+    measures = list(dict.fromkeys(row["measure"] for rows in found.values() for row in rows))
+    lines = [["vectors of", "level", *map(wording.spoken, measures)]]
+    for of, rows in found.items():
+        values = {(row["level"], row["measure"]): row["value"] for row in rows}
+        levels = sorted({row["level"] for row in rows})
+        lines += [
+            [of or "embed", str(level), *(_count(values.get((level, measure))) for measure in measures)]
+            for level in levels
+        ]
+    return lines
 
-    def cell(level: int, measure: str) -> str:
-        found = values.get((level, measure))
-        return (
-            wording.NOTHING if found is None else wording.fact(int(found) if found == int(found) else found)
-        )
 
-    levels: Sequence[int] = sorted({row["level"] for row in rows})
-    heading = ["level", *map(wording.spoken, measures)]
-    return [heading] + [[str(level), *(cell(level, measure) for measure in measures)] for level in levels]
+def _count(value: float | None) -> str:
+    if value is None:
+        return wording.NOTHING
+    return wording.fact(int(value) if value == int(value) else value)
 
 
 def provenance_rows(contents: Contents) -> Rows:

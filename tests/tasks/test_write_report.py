@@ -94,6 +94,7 @@ def inputs(store, tiny_collection):
     curve = from_rows([(step, "loss", 9.0 / step) for step in (1, 10, 20)], CURVE)
     gate = [("minilm", "auc", 0.93, 0.6, "pass", "of 150 queries")]
     health = [(0, "clusters", 3.0), (0, "balance", 0.91), (1, "clusters", 7.0)]
+    clusters = [(CLUSTER_HEALTH, from_rows(health, CLUSTER_HEALTH))]
     collection = [
         (PASSAGES, tiny_collection["passages"]),
         (QUERIES, tiny_collection["queries"]),
@@ -109,9 +110,7 @@ def inputs(store, tiny_collection):
             publish(store, "score_candidates", [(ANSWERS, from_rows(answers, ANSWERS))], {}, "minilm"),
         ),
         "gates": (publish(store, "check_teacher", [(GATE, from_rows(gate, GATE))], {}, "minilm"),),
-        "clusters": publish(
-            store, "cluster_passages", [(CLUSTER_HEALTH, from_rows(health, CLUSTER_HEALTH))], {"leaves": 7}
-        ),
+        "clusters": (publish(store, "cluster_passages", clusters, {"leaves": 7}),),
         "trained": tuple(
             publish(store, "train_student", [(CURVE, curve)], {"train_s": 12.5, "filter_rate": 0.4}, of)
             for of in SYSTEMS
@@ -221,7 +220,7 @@ def test_a_run_without_students_clusters_or_generated_queries_is_reported(store,
     few = {
         **inputs,
         "trained": (),
-        "clusters": None,
+        "clusters": (),
         "generated": None,
         "evaluations": inputs["evaluations"][:1],
     }

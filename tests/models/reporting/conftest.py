@@ -98,7 +98,7 @@ def contents(board):
         audits=[Audit("minilm", [("same_text", "drop", 1, 1)], [EXAMPLE])],
         panels=[Panel("kl", "loss", {"0": [(1, 4.0), (10, 1.0)], "1": [(1, 5.0), (10, 2.0)]})],
         gate=from_rows(gate, GATE),
-        health=from_rows(health, CLUSTER_HEALTH),
+        health={"": from_rows(health, CLUSTER_HEALTH)},
         facts={"Generated queries": {"keep_rate": 0.625}},
         provenance=[
             ProvenanceRow(stage="train_student", of="kl/0", status="ran", key="abcdef", seconds=12.5)

@@ -75,8 +75,8 @@ def test_the_other_tables_worked_by_hand(contents):
         ["minilm", "truncated", "skipped", NOTHING, "0.5", "it does not truncate"],
     ]
     assert health_rows(contents) == [
-        ["level", "clusters", "balance"],
-        ["0", "3", "0.910"],
-        ["1", "7", NOTHING],
+        ["vectors of", "level", "clusters", "balance"],
+        ["embed", "0", "3", "0.910"],
+        ["embed", "1", "7", NOTHING],
     ]
     assert provenance_rows(contents)[1] == ["train_student", "kl/0", "ran", "12.5", "abcdef"]
