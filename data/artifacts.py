@@ -6,6 +6,7 @@
     <root>/.drafts  .locks  digests.json             scratch; may be deleted when nothing runs
 
 A manifest carries the SHA-256 of its own bytes; one that does not have these bytes is none.
+Where <root> is the cache of an object store (data/remote), what is not here is looked for and fetched there.
 """
 
 import os
@@ -23,11 +24,10 @@ from data.digests import FileDigests
 from data.drafts import Draft
 from data.errors import ArtifactDamaged, ArtifactMissing
 from data.locks import held
-from data.manifests import ArtifactRef, Manifest, Part
+from data.manifests import MANIFEST, ArtifactRef, FileEntry, Manifest, files_of_part, part_name
+from data.remote.mirror import mirror_of
 from data.schemas import TableSchema
 from data.seals import sealed, unsealed
-
-MANIFEST = "manifest.json"
 
 
 class ArtifactStore:
@@ -36,6 +36,7 @@ class ArtifactStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.digests = FileDigests(root / "digests.json")
+        self.mirror = mirror_of(root)
 
     def folder(self, stage: str, key: str) -> Path:
         """Where an artifact lies, whether or not it has been made."""
@@ -43,6 +44,8 @@ class ArtifactStore:
 
     def manifest(self, stage: str, key: str) -> Manifest | None:
         """Read a manifest; None when there is none or it is damaged, for then nothing is there."""
+        if self.mirror:
+            self.mirror.settle(stage, key)
         try:
             content = (self.folder(stage, key) / MANIFEST).read_bytes()
             return Manifest.model_validate_json(unsealed(content))
@@ -57,14 +60,23 @@ class ArtifactStore:
         return manifest
 
     def _damage(self, manifest: Manifest) -> str:
-        for name, part in manifest.parts.items():
-            base = self.folder(manifest.stage, manifest.key) / part_name(name, part)
-            for entry in part.files:
-                path = base / entry.name if entry.name else base
-                if not path.is_file() or path.stat().st_size != entry.size_bytes:
-                    return f"{path} is missing or truncated"
-                if self.digests.sha256(path) != entry.sha256:
-                    return f"{path} does not have the bytes that were written"
+        for part in manifest.parts:
+            if damage := self._part_damage(manifest, part):
+                return damage
+        return ""
+
+    def _part_damage(self, manifest: Manifest, part: str) -> str:
+        for name, entry in files_of_part(part, manifest.parts[part]):
+            damage = self._file_damage(self.folder(manifest.stage, manifest.key) / name, entry)
+            if damage and not (self.mirror and self.mirror.holds(manifest, name, entry)):
+                return damage
+        return ""
+
+    def _file_damage(self, path: Path, entry: FileEntry) -> str:
+        if not path.is_file() or path.stat().st_size != entry.size_bytes:
+            return f"{path} is missing or truncated"
+        if self.digests.sha256(path) != entry.sha256:
+            return f"{path} does not have the bytes that were written"
         return ""
 
     def path(self, ref: ArtifactRef, part: str) -> Path:
@@ -78,7 +90,11 @@ class ArtifactStore:
         if manifest is None or part not in manifest.parts:
             msg = f"{ref}: found no {part} in {self.root}; expected it finished. Run again to rebuild it."
             raise ArtifactMissing(msg)
-        if damage := self._damage(manifest):
+        if self.mirror:
+            self.mirror.fetch(manifest, part, self.digests)
+        # Of an object store only what is read has to be here.
+        damage = self._part_damage(manifest, part) if self.mirror else self._damage(manifest)
+        if damage:
             msg = f"{ref}: {damage}; expected the bytes in its manifest. Run again to rebuild it."
             raise ArtifactDamaged(msg)
         return self.folder(ref.stage, ref.key) / part_name(part, manifest.parts[part])
@@ -104,7 +120,20 @@ class ArtifactStore:
     def lock(self, stage: str, key: str) -> Generator[None]:
         """Hold the kernel's lock on one address; waits for another holder."""
         with held(self.root / ".locks" / f"{stage}-{key}"):
+            self._upload_what_is_only_here(stage, key)
             yield
+
+    def _upload_what_is_only_here(self, stage: str, key: str) -> None:
+        """End an upload that was cut off, so that whoever reuses the artifact is not the only one who can."""
+        manifest = self.manifest(stage, key) if self.mirror else None
+        if self.mirror is None or manifest is None:
+            return
+        folder = self.folder(stage, key)
+        files = [file for part in manifest.parts.items() for file in files_of_part(*part)]
+        if all(self.mirror.holds(manifest, *file) for file in files) and self.mirror.is_current(manifest):
+            return
+        if not any(self._file_damage(folder / name, entry) for name, entry in files):
+            self.mirror.push(manifest)
 
     @contextmanager
     def drafting(self) -> Generator[Draft]:
@@ -118,7 +147,7 @@ class ArtifactStore:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def publish(self, draft: Draft, manifest: Manifest) -> None:
-        """Move a draft's parts to their place, then write the manifest, atomically."""
+        """Move a draft's parts to their place, then write the manifest, atomically; then upload both."""
         target = self.folder(manifest.stage, manifest.key)
         target.mkdir(parents=True, exist_ok=True)
         for name, part in manifest.parts.items():
@@ -130,16 +159,8 @@ class ArtifactStore:
                 self.digests.remember(place / entry.name if entry.name else place, entry.sha256)
         _write_atomically(target / MANIFEST, sealed(manifest.model_dump_json(indent=1).encode()))
         self.digests.save()
-
-
-def part_name(name: str, part: Part) -> str:
-    """Name a part by its content.
-
-    >>> part_name("answers.parquet", Part(digest="0123456789abcdef", files=()))
-    'answers-0123456789ab.parquet'
-    """
-    stem, dot, suffix = name.partition(".")
-    return f"{stem}-{part.digest[:12]}{dot}{suffix}"
+        if self.mirror:
+            self.mirror.push(manifest)
 
 
 def _write_atomically(path: Path, content: bytes) -> None:

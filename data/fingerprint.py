@@ -21,6 +21,8 @@ UNIONS = frozenset(
 INFRASTRUCTURE = frozenset(
     {"tasks.stage", "data.artifacts", "data.digests", "data.errors"}
     | {"data.fingerprint", "data.identity", "data.manifests", "data.progress"}
+    | {"data.remote", "data.remote.addresses", "data.remote.mirror", "data.remote.objects"}
+    | {"data.remote.score_shards", "data.remote.run_records", "data.stores", "data.spreading"}
 )
 
 

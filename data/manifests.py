@@ -1,5 +1,6 @@
 """The record beside every artifact: what it was made from, and what it consists of."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -7,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from data.digests import digest_of
 
 SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
 
 
 class Closed(BaseModel):
@@ -80,3 +82,19 @@ class Manifest(Closed):
         """The reference that tasks pass on."""
         digests = {name: part.digest for name, part in self.parts.items()}
         return ArtifactRef(stage=self.stage, of=self.of, key=self.key, parts=digests)
+
+
+def part_name(name: str, part: Part) -> str:
+    """Name a part by its content.
+
+    >>> part_name("answers.parquet", Part(digest="0123456789abcdef", files=()))
+    'answers-0123456789ab.parquet'
+    """
+    stem, dot, suffix = name.partition(".")
+    return f"{stem}-{part.digest[:12]}{dot}{suffix}"
+
+
+def files_of_part(name: str, part: Part) -> Iterator[tuple[str, FileEntry]]:
+    """Every file of a part, by its name below the artifact's folder."""
+    base = part_name(name, part)
+    yield from ((f"{base}/{entry.name}" if entry.name else base, entry) for entry in part.files)

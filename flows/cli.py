@@ -15,6 +15,7 @@ from typing import Any
 
 from data.artifacts import ArtifactStore
 from data.errors import GateFailed, InputError, PipelineError
+from data.stores import local_root, open_store
 from flows import (
     command_diff,
     command_export,
@@ -26,6 +27,7 @@ from flows import (
     command_why,
 )
 from flows.distill_pipeline import STAGES
+from flows.following import rank
 from flows.planning import Choice
 from flows.records import folder_of, manifests, tables_glob
 
@@ -39,7 +41,8 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, text: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
         added.add_argument(
-            "--artifacts", type=Path, help="root of the store; DISTILL_ARTIFACTS, else artifacts/"
+            "--artifacts",
+            help="root of the store, a folder or s3://bucket/prefix; DISTILL_ARTIFACTS, else artifacts/",
         )
         return added
 
@@ -88,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     command_diff.add(command("diff", "Say what changed between two runs, and what that did to the numbers."))
     command_verify.add(command("verify", "Read every byte of the store again and name each damaged file."))
     command_gc.add(command("gc", "Remove what no run needs; the last run of every name keeps its artifacts."))
-    serve = command("serve", "Serve the deployments sample and nq of distill-pipeline.")
+    serve = command("serve", "Serve the deployments of prefect.yaml.")
     serve.add_argument("--port", type=int, default=4200, help="of the Prefect server, if none is configured")
     return parser
 
@@ -106,9 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if not sys.stderr.isatty():  # the libraries' bars vanish as ours do
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    root: Path = given.artifacts or Path(os.environ.get("DISTILL_ARTIFACTS", "artifacts"))
+    root: str = given.artifacts or os.environ.get("DISTILL_ARTIFACTS", "artifacts")
     try:
-        COMMANDS[given.command](given, ArtifactStore(root))
+        COMMANDS[given.command](given, open_store(root))
     except InputError as error:
         print(f"distill: {error}", file=sys.stderr)
         return 2
@@ -116,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"distill: {error}\nAll numbers: distill show {Path(given.name).stem} gate", file=sys.stderr)
         return 3
     except PipelineError as error:
-        print(f"distill: {error}\nThe whole traceback: {_keep_traceback(root)}", file=sys.stderr)
+        print(f"distill: {error}\nThe whole traceback: {_keep_traceback(local_root(root))}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         return 0
@@ -143,14 +146,16 @@ def _run(given: argparse.Namespace, store: ArtifactStore) -> None:
         execution = Execution(store, Choice(), make_directly(store))
         execute(config, name, execution)
         ran, reused = 0, len(rows)
-    _print_report(store, name)
-    print(f"{ran} stages run, {reused} reused")
+    if not rank():
+        _print_report(store, name)
+        print(f"{ran} stages run, {reused} reused")
 
 
 def _print_report(store: ArtifactStore, name: str) -> None:
     for row, manifest in manifests(store, name):
         if row.stage == "write_report":
             print(store.path(manifest.ref, "leaderboard.md").read_text())
+            store.path(manifest.ref, "report.html")  # fetched, if it lies on an object store
             files = folder_of(store, name) / "files"
             print(f"report: {files / 'write_report-report.html'}")
 

@@ -10,6 +10,7 @@ from data.errors import ConfigError
 from data.locks import held_if_free
 from data.upkeep.addresses import in_use
 from data.upkeep.garbage import collect, garbage, is_running, size_of
+from data.upkeep.remote_garbage import collect_remote, remote_garbage, unused_teachers
 from data.upkeep.scores import compact_scores, forget_teacher, scored_teachers
 from flows.named_runs import every_run
 from flows.records import RunRecord
@@ -82,6 +83,13 @@ def _artifacts(store: ArtifactStore, runs: dict[str, RunRecord], dry: bool) -> I
         yield Swept(str(each.path.relative_to(store.root)), each.reason, each.size_bytes)
 
 
+def _remote(store: ArtifactStore, runs: dict[str, RunRecord], dry: bool) -> Iterator[Swept]:
+    """The same on the object store, of which the folders here are copies."""
+    found = remote_garbage(store, {row.key for record in runs.values() for row in record.rows})
+    for each in found if dry else collect_remote(store, found):
+        yield Swept(f"{each.what} on the object store", each.reason, each.size_bytes)
+
+
 def _records(store: ArtifactStore, _runs: dict[str, RunRecord], dry: bool) -> Iterator[Swept]:
     """Folders of links that a killed run did not put in their place, where a later run did."""
     for folder in sorted((store.root / "runs").glob(".*-*")):
@@ -114,8 +122,12 @@ def _unused_teachers(store: ArtifactStore, runs: dict[str, RunRecord], dry: bool
             size = size_of(shards.folder) if dry else forget_teacher(shards.folder)
             why = f"{rows_kept} scores of a teacher that no run names"
             yield Swept(str(shards.folder.relative_to(store.root)), why, size)
+    # Last, for what is still in a cache is uploaded again when it is looked at.
+    gone = unused_teachers(store, used)
+    for each in gone if dry else collect_remote(store, gone):
+        yield Swept(f"{each.what} on the object store", each.reason, each.size_bytes)
 
 
 # Every keeper of files below the root: (store, the runs whose artifacts stay, whether only to look).
 Sweep = Callable[[ArtifactStore, dict[str, RunRecord], bool], Iterator[Swept]]
-SWEEPS: tuple[Sweep, ...] = (_artifacts, _records, _scores)
+SWEEPS: tuple[Sweep, ...] = (_remote, _artifacts, _records, _scores)

@@ -7,6 +7,8 @@ from data.artifacts import ArtifactStore
 from data.errors import ArtifactDamaged
 from data.upkeep.addresses import Address
 from data.upkeep.damages import Checked, Damage, check, finished
+from data.upkeep.remote_damages import check_remote, check_remote_scores
+from data.upkeep.remote_garbage import remote_addresses
 from data.upkeep.scores import check_scores
 from flows.named_runs import every_run, named_run
 from flows.records import RunRecord
@@ -16,6 +18,11 @@ def add(command: argparse.ArgumentParser) -> None:
     """Add the arguments of ``distill verify``."""
     command.add_argument(
         "name", nargs="?", default="", metavar="NAME", help="only what this run names; else everything"
+    )
+    command.add_argument(
+        "--bytes",
+        action="store_true",
+        help="of an object store, read the bytes too; without it, only of what the cache holds",
     )
 
 
@@ -28,7 +35,7 @@ def run(given: argparse.Namespace, store: ArtifactStore) -> None:
     """
     runs = {given.name: named_run(store, given.name)} if given.name else every_run(store)
     files = size_bytes = damaged = 0
-    for checker in CHECKS:
+    for checker in _remote_checks(read=given.bytes) if store.mirror else CHECKS:
         for each in checker(store, runs, not given.name):
             files, size_bytes = files + 1, size_bytes + each.size_bytes
             if each.damage is not None:
@@ -52,6 +59,21 @@ def _artifacts(store: ArtifactStore, runs: dict[str, RunRecord], everything: boo
 def _scores(store: ArtifactStore, _runs: dict[str, RunRecord], everything: bool) -> Iterator[Checked]:
     """Scores belong to no run, so that they are looked at when everything is."""
     return check_scores(store) if everything else iter(())
+
+
+def _remote_checks(*, read: bool) -> "tuple[Check, ...]":
+    """The same looks at an object store."""
+
+    def artifacts(store: ArtifactStore, runs: dict[str, RunRecord], everything: bool) -> Iterator[Checked]:
+        named = {Address(row.stage, row.key) for record in runs.values() for row in record.rows}
+        others = remote_addresses(store.mirror) if everything and store.mirror else []
+        there = {each for each in others if store.manifest(*each)}
+        return check_remote(store, sorted(named | there), read=read)
+
+    def scores(store: ArtifactStore, _runs: dict[str, RunRecord], everything: bool) -> Iterator[Checked]:
+        return check_remote_scores(store, read=read) if everything else iter(())
+
+    return artifacts, scores
 
 
 def _line(damage: Damage, runs: dict[str, RunRecord]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from data.artifacts import ArtifactStore
 from data.errors import ConfigError
+from data.remote import run_records
 from flows.history import KEPT, entries
 from flows.records import RecordRow, RunRecord, folder_of
 
@@ -16,6 +17,8 @@ def named_run(store: ArtifactStore, name: str) -> RunRecord:
     Raises:
         ConfigError: there is no such run, or its record cannot be read.
     """
+    if store.mirror:
+        run_records.fetch_all(store.mirror.objects, store.root)
     last = folder_of(store, name) / "run.json"
     if last.is_file():
         return read(last)
@@ -47,6 +50,8 @@ def every_run(store: ArtifactStore, *, earlier: bool = False) -> dict[str, RunRe
     Raises:
         ConfigError: a record cannot be read, so that nobody knows what it names.
     """
+    if store.mirror:
+        run_records.fetch_all(store.mirror.objects, store.root)
     found: dict[str, RunRecord] = {}
     folders = [path.parent for path in (store.root / "runs").glob("*/run.json")]
     for folder in sorted(folders, key=lambda folder: (folder.name.startswith("."), folder.name)):

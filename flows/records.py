@@ -3,6 +3,8 @@
 <root>/runs/<name>/run.json                 stage, of and key of every artifact
 <root>/runs/<name>/<table>/<stage>-<of>.parquet   links into the store, made anew by each run
 <root>/runs/<name>/history/<when>.json      the records before it
+
+In the cache of an object store the records are fetched before they are read, and uploaded when written.
 """
 
 import json
@@ -12,9 +14,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from data.artifacts import ArtifactStore, part_name
+from data.artifacts import ArtifactStore
 from data.errors import ConfigError
-from data.manifests import Manifest
+from data.manifests import Manifest, part_name
+from data.remote import run_records
 from flows.history import carry
 
 
@@ -49,6 +52,8 @@ def folder_of(store: ArtifactStore, name: str) -> Path:
 
 def read_record(store: ArtifactStore, name: str) -> RunRecord:
     """Read the record; an empty one if nothing was run under this name."""
+    if store.mirror:
+        run_records.fetch(store.mirror.objects, store.root, name)
     try:
         rows = json.loads((folder_of(store, name) / "run.json").read_text())
         return RunRecord(tuple(RecordRow(**row) for row in rows))
@@ -58,18 +63,26 @@ def read_record(store: ArtifactStore, name: str) -> RunRecord:
 
 def write_record(store: ArtifactStore, name: str, rows: Sequence[RecordRow]) -> None:
     """Write the record and make the links to the tables anew."""
+    remote = run_records.fetch(store.mirror.objects, store.root, name) if store.mirror else None
     folder = folder_of(store, name)
     fresh = folder.with_name(f".{name}-{os.getpid()}")
     fresh.mkdir(parents=True)
-    for row in rows:
-        manifest = store.manifest(row.stage, row.key)
-        if manifest is not None:
-            _link(store, manifest, fresh, f"{row.stage}-{row.of}" if row.of else row.stage)
+    _link_all(store, rows, fresh)
     (fresh / "run.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
     carry(folder, fresh)
     # Two runs under one name may finish together; the later one's record stands.
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
+    # A run that made nothing else than the last writes nothing there: it may be one that only may read.
+    if store.mirror and remote != (folder / "run.json").read_bytes():
+        run_records.push(store.mirror.objects, store.root, name)
+
+
+def _link_all(store: ArtifactStore, rows: Sequence[RecordRow], fresh: Path) -> None:
+    for row in rows:
+        manifest = store.manifest(row.stage, row.key)
+        if manifest is not None:
+            _link(store, manifest, fresh, f"{row.stage}-{row.of}" if row.of else row.stage)
 
 
 def _link(store: ArtifactStore, manifest: Manifest, fresh: Path, label: str) -> None:
@@ -82,6 +95,7 @@ def _link(store: ArtifactStore, manifest: Manifest, fresh: Path, label: str) -> 
             fresh / stem / f"{label}.parquet" if table else fresh / "files" / f"{label}-{stem}{dot}{suffix}"
         )
         link.parent.mkdir(exist_ok=True)
+        link.unlink(missing_ok=True)
         link.symlink_to(os.path.relpath(target.resolve(), link.parent.resolve()))
 
 
@@ -123,4 +137,15 @@ def tables_glob(store: ArtifactStore, name: str, table: str) -> str:
             expected=f"one of {', '.join(sorted(found))}",
             advice=f"See distill ls {name}.",
         )
+    if store.mirror:
+        _bring(store, name, f"{table}.parquet")
     return str(folder_of(store, name) / table / "*.parquet")
+
+
+def _bring(store: ArtifactStore, name: str, part: str) -> None:
+    """Fetch what the links of a table point to; on a machine that ran nothing, make the links first."""
+    found = manifests(store, name)
+    for _, manifest in found:
+        if part in manifest.parts:
+            store.path(manifest.ref, part)
+    _link_all(store, [row for row, _ in found], folder_of(store, name))

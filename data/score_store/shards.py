@@ -7,6 +7,9 @@
 
 A shard that the manifest does not name does not exist: kill -9 costs the shard in flight. A shard that is not
 what the manifest says is forgotten, and its pairs alone are scored again.
+
+In the cache of an object store, whoever opens the folder or takes its lock first fetches what other machines
+stored, and what is added is uploaded (data/remote/score_shards).
 """
 
 import base64
@@ -24,6 +27,8 @@ import pyarrow.parquet as pq
 
 from data.digests import FileDigests
 from data.locks import held
+from data.remote.mirror import mirror_of
+from data.remote.score_shards import RemoteShards
 from data.score_store.pairs import PAIR, SCORES, prefixes, to_shard
 from data.score_store.shard_index import Prefixes, ShardIndex
 from data.score_store.shard_manifest import ManifestFile, Shard, ShardManifest
@@ -44,9 +49,18 @@ class ScoreShards:
         self._index = ShardIndex()
         self._indexed: tuple[Shard, ...] = ()
         self._held = False
+        mirror = mirror_of(folder.parent.parent)
+        self._remote = RemoteShards(mirror, folder) if mirror else None
+        self._settled = self._remote is None
 
     def manifest(self) -> ShardManifest:
         """Read what is stored; where the file is broken, the shards that are what their names say."""
+        if not self._settled:
+            with self.locked():
+                pass
+        return self._local()
+
+    def _local(self) -> ShardManifest:
         try:
             return self._file.read()
         except ValueError:
@@ -76,9 +90,19 @@ class ScoreShards:
         with held(self.folder / ".lock"):
             self._held = True
             try:
+                self._settle()
                 yield
             finally:
                 self._held = False
+
+    def _settle(self) -> None:
+        """Fetch what other machines stored meanwhile."""
+        self._settled = True
+        if self._remote:
+            before = self._local()
+            after = self._remote.settle(before)
+            if after != before:
+                self._file.replace(after)
 
     def look_up(self, pairs: pl.DataFrame, known: Sequence[str] = ()) -> pl.DataFrame:
         """Give the rows (query, passage, score) of those ``pairs`` that are stored.
@@ -129,6 +153,12 @@ class ScoreShards:
 
     def damage(self, shard: Shard) -> str:
         """Say what is wrong with a shard's file; empty if it has the bytes that were written."""
+        harm = self._harm(shard)
+        if harm and self._remote and self._remote.refetch(shard):
+            return self._harm(shard)
+        return harm
+
+    def _harm(self, shard: Shard) -> str:
         path = self.folder / shard.name
         if not path.is_file() or path.stat().st_size != shard.size_bytes:
             return f"{path} is missing or truncated"
@@ -180,13 +210,18 @@ class ScoreShards:
         with self.locked():
             found = self.manifest()
             kept = tuple(shard for shard in found.shards if shard.name not in names)
-            self.replace(found.model_copy(update={"shards": kept}))
+            self._file.replace(found.model_copy(update={"shards": kept}))
+        if self._remote:
+            self._remote.forget(names)
         for name in names:
             (self.folder / name).unlink(missing_ok=True)
 
     def replace(self, manifest: ShardManifest) -> None:
         """Let exactly these shards exist. The caller holds the lock."""
+        before = self._local()
         self._file.replace(manifest)
+        if self._remote:
+            self._remote.add(before, manifest)
 
 
 def shard_name(sha: str) -> str:
