@@ -5,6 +5,7 @@ memory is one block, whether there are a hundred thousand pairs or a thousand mi
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,21 @@ import pyarrow.parquet as pq
 
 READ_ROWS = 65_536
 PAIR = ("qid", "pid")
+
+
+@dataclass(frozen=True)
+class PairBlocks:
+    """The blocks of ``pair_blocks``, with its arguments; they may be gone through more than once."""
+
+    candidates: Path
+    known: pl.DataFrame
+    qids: pl.Series
+    size: int
+    depth: int | None = None
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        """Read the file anew."""
+        return pair_blocks(self.candidates, self.known, self.qids, self.size, self.depth)
 
 
 def pair_blocks(

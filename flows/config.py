@@ -17,6 +17,7 @@ from data.sources import SourceChoice
 from flows.config_answers import answer_problems
 from flows.config_names import name_problems
 from flows.overrides import override_value
+from flows.runners import RunnerConfig
 from models.gate.limits import GateConfig
 from models.identifiers import IdentifierConfig
 from models.retrievers import RetrieverChoice
@@ -66,6 +67,7 @@ class PipelineConfig(Settings):
     runs: tuple[RunSubject, ...] = ()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
+    runner: RunnerConfig = RunnerConfig()
 
     def teacher_of(self, student: AnyStudentConfig) -> AnyTeacherConfig:
         """The teacher a student learns from: the one it names, else the first."""

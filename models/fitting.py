@@ -6,6 +6,7 @@ trainer's checkpoints hold pickles, and a stage is made whole or not at all.
 """
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, cast
@@ -21,6 +22,7 @@ from torch import nn
 from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, get_linear_schedule_with_warmup
 
+from data.errors import ConfigError
 from data.schemas import CURVE
 from models.batches import Lists
 from models.encoders.attention import fast_attention
@@ -125,10 +127,10 @@ def training_arguments(
     """
     steps = config.steps(lists)
     on_cpu = device() == "cpu"
-    return kind(
+    arguments = kind(
         output_dir=str(lesson.scratch),
         max_steps=steps,
-        per_device_train_batch_size=config.batch_size,
+        per_device_train_batch_size=_share(config.batch_size),
         learning_rate=config.learning_rate,
         lr_scheduler_type="linear",
         warmup_steps=math.ceil(config.warmup_share * steps),
@@ -148,6 +150,26 @@ def training_arguments(
         disable_tqdm=True,
         router_mapping=dict(tasks or {}),
     )
+    # On a machine with several GPUs the library would multiply the step by them, and with it what is learned.
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # pyright: ignore[reportPrivateUsage]
+    return arguments
+
+
+def _share(lists: int) -> int:
+    """Lists of a step that fall to this process, of several that train together under torchrun.
+
+    Raises:
+        ConfigError: they cannot be dealt out evenly; weights would depend on the number of processes.
+    """
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if lists % processes:
+        raise ConfigError(
+            where="training.batch_size",
+            found=f"{lists} lists for {processes} processes",
+            expected=f"a multiple of {processes}",
+            advice="Change batch_size, or torchrun's --nproc-per-node.",
+        )
+    return lists // processes
 
 
 def _in_order(dataset: Dataset, batch_size: int, **_: Any) -> DefaultBatchSampler:  # noqa: ANN401

@@ -1,9 +1,10 @@
 """Embed: one vector per passage, by an encoder or by a student that was trained to be one.
 
-Written chunk by chunk, so that memory stays flat.
+Written chunk by chunk, so that memory stays flat; chunks are encoded here or by whoever maps.
 """
 
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,10 @@ from data.schemas import PASSAGES, embeddings_schema
 from models.encoders.text_encoder import EncoderConfig
 from models.parts import MODEL
 from models.settings import Settings
+from models.spread_encoding import CHUNK_PASSAGES, Source, Vectors, encoded
 from models.student import PassageEncoder
 from models.students import StudentChoice
-from models.texts import passage_texts
 from tasks.stage import stage
-
-# Enough for the encoder to find texts of equal length, little beside the model.
-CHUNK_PASSAGES = 8192
 
 
 class EmbedConfig(Settings):
@@ -86,28 +84,28 @@ def embed_passages(
         collection: the passages.
         weights: of the student that encodes.
     """
-    encoder = config.load(store.path(weights, MODEL) if weights else None)
-    passages = pq.ParquetFile(store.table_path(collection, PASSAGES))
-    total = passages.metadata.num_rows
+    passages = store.table_path(collection, PASSAGES)
+    total = pq.read_metadata(passages).num_rows
+    opener = partial(config.load, store.path(weights, MODEL).resolve() if weights else None)
     started = time.perf_counter()
     with (
-        draft.rows(embeddings_schema(encoder.width)) as rows,
+        encoded(Source(opener, passages, config.template, CHUNK_PASSAGES), store) as found,
+        draft.rows(embeddings_schema(found.width)) as rows,
         meter("embedding passages", "passage", total) as bar,
     ):
-        for batch in passages.iter_batches(CHUNK_PASSAGES):
-            rows.write(embed(pa.Table.from_batches([batch]), encoder, config.template))
-            bar.update(batch.num_rows)
+        for table, vectors in found.chunks:
+            rows.write(embeddings(table, vectors))
+            bar.update(table.num_rows)
     speed = total / (time.perf_counter() - started)
-    draft.note(width=encoder.width, passages=total, passages_per_s=round(speed, 1))
+    draft.note(width=found.width, passages=total, passages_per_s=round(speed, 1))
 
 
-def embed(passages: pa.Table, encoder: PassageEncoder, template: str) -> pa.Table:
-    """Make the rows of ``embeddings`` for these passages.
+def embeddings(passages: pa.Table, vectors: Vectors) -> pa.Table:
+    """Make the rows of ``embeddings`` for these passages and their vectors, [passage, width].
 
     Raises:
-        InputError: the encoder gives a vector that is not finite.
+        InputError: a vector is not finite.
     """
-    vectors = encoder.encode_passages(passage_texts(passages, template))
     wild = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if wild.size:
         pid = passages["pid"][int(wild[0])].as_py()
@@ -117,7 +115,7 @@ def embed(passages: pa.Table, encoder: PassageEncoder, template: str) -> pa.Tabl
             expected="numbers",
             advice='Set embed.encoder.precision = "float32", or use another model.',
         )
-    columns = embeddings_schema(encoder.width).columns
+    columns = embeddings_schema(vectors.shape[1]).columns
     flat = pa.array(vectors.ravel(), columns.field("vector").type.value_type)
     column = pa.FixedSizeListArray.from_arrays(flat, type=columns.field("vector").type)
     return pa.Table.from_arrays([passages["pid"].combine_chunks(), column], schema=columns)

@@ -1,14 +1,12 @@
 """Mine candidates: for every query the passages that look like answers, from one or several miners.
 
 A teacher cannot score every passage for every query. What a miner ranks high is what a student must
-learn to tell apart: the answers, and the passages that only resemble them. Queries pass in batches;
-of a batch only its best passages are held, whatever the size of the collection.
+learn to tell apart: the answers, and the passages that only resemble them. Queries pass in batches, here or
+where whoever maps has them mined; of a batch only its best passages are held, however large the collection.
 """
 
 import logging
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import polars as pl
@@ -18,15 +16,13 @@ from pydantic import AfterValidator, Field, PositiveInt
 from data.artifacts import ArtifactStore
 from data.drafts import Draft
 from data.manifests import ArtifactRef
-from data.progress import progress
+from data.progress import meter
 from data.schemas import CANDIDATES, PASSAGES, QUERIES
 from data.splits import UNJUDGED
-from models.retriever import Retriever
 from models.retrievers import RetrieverChoice
 from models.retrievers.bm25 import Bm25Config
-from models.runs import run_of_hits
 from models.settings import Settings, runtime
-from models.texts import passage_texts
+from models.spread_mining import Asked, mined
 from tasks.stage import stage
 
 log = logging.getLogger("distill")
@@ -68,47 +64,26 @@ def mine_candidates(
     generated: ArtifactRef | None = None,
 ) -> None:
     """Write ``candidates`` of all queries that are judged or generated; note who mined and how."""
-    passages = store.read(PASSAGES, collection)
     queries = wanted(store.read(QUERIES, collection, *([generated] if generated else [])))
-    miners: dict[str, Retriever] = {}
-    descriptions: dict[str, str] = {}
-    for miner in config.miners:
-        built = miner.build(passage_texts(passages, miner.template))
-        miners[miner.name], descriptions[miner.name] = built, built.description
-        log.info("miner %s: %s", miner.name, built.description)
-    batches = mine(queries, passages["pid"].to_pylist(), miners, config.depth, config.batch_queries)
-    total = math.ceil(queries.num_rows / config.batch_queries)
+    asked = Asked(config.miners, config.depth, config.batch_queries, store.table_path(collection, PASSAGES))
     answered: Counter[str] = Counter()
-    with draft.rows(CANDIDATES) as writer:
-        for rows in progress(batches, "mining candidates", "batch", total):
+    with (
+        mined(asked, queries, store) as found,
+        draft.rows(CANDIDATES) as writer,
+        meter("mining candidates", "query", queries.num_rows) as bar,
+    ):
+        for name, description in found.descriptions.items():
+            log.info("miner %s: %s", name, description)
+        for rows in found.batches:
             writer.write(rows)
             answered.update(pl.DataFrame(rows).filter(rank=1)["miner"].to_list())
-    draft.note(miners=descriptions, depth=config.depth, queries=queries.num_rows)
-    draft.note(queries_without_candidate={name: queries.num_rows - answered[name] for name in miners})
+            bar.update(min(config.batch_queries, queries.num_rows - bar.n))
+    names = found.descriptions
+    draft.note(miners=names, depth=config.depth, queries=queries.num_rows)
+    draft.note(queries_without_candidate={name: queries.num_rows - answered[name] for name in names})
 
 
 def wanted(queries: pa.Table) -> pa.Table:
     """The queries that train, select or test a student, in the order of their qid."""
     frame = pl.DataFrame(queries).filter(pl.col("split") != UNJUDGED).sort("qid")
     return frame.to_arrow().cast(QUERIES.columns)
-
-
-def mine(
-    queries: pa.Table, pids: Sequence[str], miners: Mapping[str, Retriever], depth: int, batch: int
-) -> Iterator[pa.Table]:
-    """Give the candidates of ``batch`` queries at a time.
-
-    Args:
-        queries: columns qid and text, in the order of the qid, in which the batches come.
-        pids: of the passages that the miners index, in the order of their rows.
-        miners: by name.
-        depth: passages per query and miner.
-        batch: queries at a time; it changes how many tables come, not what they hold together.
-    """
-    for some in queries.select(["qid", "text"]).to_batches(max_chunksize=batch):
-        qids, texts = (some[column].to_pylist() for column in ("qid", "text"))
-        runs: list[pl.DataFrame] = []
-        for name, miner in miners.items():
-            hits = miner.search(miner.encode(texts), min(depth, len(pids)))
-            runs.append(pl.DataFrame(run_of_hits(hits, qids, pids)).with_columns(miner=pl.lit(name)))
-        yield pl.concat(runs).select(CANDIDATES.columns.names).to_arrow().cast(CANDIDATES.columns)

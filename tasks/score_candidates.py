@@ -4,13 +4,16 @@ The key holds, for every query of the splits train and dev, generated ones inclu
 candidates and all known answers, mined or not. Scores are raw logits. Test queries stay out of it.
 
 Pairs whose texts the teacher has read before, in whatever run and under whatever ids, are not scored again.
+Blocks that are not stored are scored here or by whoever maps, who puts them into the same store.
 """
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -20,9 +23,10 @@ from data.artifacts import ArtifactStore
 from data.drafts import Draft
 from data.known_answers import known_answers
 from data.manifests import ArtifactRef
-from data.pair_blocks import pair_blocks
+from data.pair_blocks import PairBlocks
 from data.progress import meter
 from data.schemas import ANSWERS, CANDIDATES, PASSAGES, QRELS, QUERIES
+from data.spreading import Order, offered
 from models.asked import Asked
 from models.named_pairs import NamedPairs
 from models.settings import Settings, runtime
@@ -102,6 +106,9 @@ def score_candidates(  # noqa: PLR0913  (a stage names its inputs)
     work = open_work(store, config, collection, generated, candidates, weights)
     teacher = work.teacher
     started = time.perf_counter()
+    elsewhere = score_elsewhere(
+        store, work, name, Order(store.root.resolve(), config, collection, generated, candidates, weights)
+    )
     with draft.rows(ANSWERS) as writer, meter(f"scoring by {name}", "pair", None) as bar:
         for block in work.blocks:
             writer.write(answers(block, work, name))
@@ -111,7 +118,7 @@ def score_candidates(  # noqa: PLR0913  (a stage names its inputs)
     draft.note(scale=config.teacher.scale, pairs=pairs, positives=work.known, queries=work.queries)
     draft.note(seconds=round(seconds, 2), pairs_per_s=round(pairs / max(seconds, 1e-9), 1))
     if isinstance(teacher, StoredTeacher):
-        scored, reused = teacher.scored, teacher.reused
+        scored, reused = teacher.scored + elsewhere, teacher.reused - elsewhere
         log.info("teacher %s is %s: %d pairs scored, %d known", name, teacher.digest, scored, reused)
         draft.note(teacher_digest=teacher.digest, scored=scored, reused=reused)
     draft.note(**teacher.facts())
@@ -122,7 +129,7 @@ class Work:
     """A teacher and what it is asked: blocks of pairs (qid, pid) of so many queries, and where they stand."""
 
     teacher: Teacher
-    blocks: Iterator[pl.DataFrame]
+    blocks: Iterable[pl.DataFrame]
     named: NamedPairs
     queries: int
     known: int
@@ -149,11 +156,60 @@ def open_work(  # noqa: PLR0913, PLR0917
     path = store.table_path(candidates, CANDIDATES)
     return Work(
         teacher=teacher,
-        blocks=pair_blocks(path, known, queries["qid"], config.options.shard_pairs, config.asked.depth),
+        blocks=PairBlocks(path, known, queries["qid"], config.options.shard_pairs, config.asked.depth),
         named=NamedPairs(queries["qid"], passages["pid"]),
         queries=queries.height,
         known=known.height,
     )
+
+
+class Block(NamedTuple):
+    """A block of pairs that another process scores: what it opens for that, and the file of the pairs."""
+
+    order: Order
+    place: Path
+
+
+def score_elsewhere(store: ArtifactStore, work: Work, name: str, order: Order) -> int:
+    """Let whoever maps score the blocks that are not stored; give how many pairs were scored.
+
+    Args:
+        store: lends the folder of the blocks.
+        work: who is asked what.
+        name: of the teacher.
+        order: what ``open_work`` takes.
+    """
+    mapper, teacher = offered(), work.teacher
+    if mapper is None or not isinstance(teacher, StoredTeacher):
+        return 0
+    with store.drafting() as lent:
+        blocks: list[Block] = []
+        for block in work.blocks:
+            if teacher.missing(*work.named.rows(block)):
+                blocks.append(Block(order, lent.scratch.resolve() / f"{len(blocks)}.parquet"))
+                block.write_parquet(blocks[-1].place)
+        return sum(mapper(score_block, blocks, f"scoring by {name}"))
+
+
+def score_block(block: Block, _first: int | None) -> int:
+    """Score a block into the store; give how many of its pairs were not there.
+
+    The store remembers how its first pairs were scored, so that the first block need not tell the others.
+    """
+    work = _opened(block.order)
+    before = _scored(work.teacher)
+    work.named.scores(work.teacher, pl.read_parquet(block.place))
+    return _scored(work.teacher) - before
+
+
+@lru_cache(maxsize=1)
+def _opened(order: Order) -> Work:
+    root, *rest = order.values
+    return open_work(ArtifactStore(root), *rest)
+
+
+def _scored(teacher: Teacher) -> int:
+    return teacher.scored if isinstance(teacher, StoredTeacher) else 0
 
 
 def asked_queries(

@@ -6,8 +6,9 @@ from data.errors import InputError
 from data.schemas import PASSAGES, embeddings_schema
 from data.tables import check
 from models.encoders.text_encoder import EncoderConfig
+from models.texts import passage_texts
 from tasks import embed_passages as module
-from tasks.embed_passages import EmbedConfig, embed, embed_passages
+from tasks.embed_passages import EmbedConfig, embed_passages, embeddings
 from tasks.stage import stage
 
 
@@ -18,6 +19,10 @@ class Lengths:
 
     def encode_passages(self, texts):
         return np.float32([[len(text), len(text.split())] for text in texts])
+
+
+def embed(passages, encoder, template):
+    return embeddings(passages, encoder.encode_passages(passage_texts(passages, template)))
 
 
 class Wild(Lengths):

@@ -13,7 +13,8 @@ from data.tables import check, from_rows
 from models.retrievers.bm25 import Bm25Config
 from models.runs import retrieve
 from models.settings import Settings
-from tasks.mine_candidates import MineConfig, mine, mine_candidates, wanted
+from models.spread_mining import mine
+from tasks.mine_candidates import MineConfig, mine_candidates, wanted
 from tasks.stage import Stage
 
 WORDS = st.lists(st.sampled_from(["rhine", "alps", "coal", "gold"]), min_size=1, max_size=4).map(" ".join)
@@ -33,7 +34,7 @@ def test_batches_of_any_size_hold_the_same_candidates(passages, queries, depth, 
     pids = [f"p{n}" for n in range(len(passages))]
     miners = {"one": Bm25Config().build(passages), "two": Bm25Config(b=0.0).build(passages)}
     table = queries_of(queries)
-    batches = list(mine(table, pids, miners, depth, batch))
+    batches = [mine(table.slice(n, batch), pids, miners, depth) for n in range(0, len(queries), batch)]
     assert all(len(rows["qid"].unique()) <= batch for rows in batches)
     whole = pa.concat_tables([CANDIDATES.columns.empty_table(), *batches])
     check(whole, CANDIDATES)
@@ -45,11 +46,11 @@ def test_batches_of_any_size_hold_the_same_candidates(passages, queries, depth, 
 @given(st.lists(WORDS, min_size=1, max_size=8), st.lists(WORDS, min_size=1, max_size=5), st.integers(1, 10))
 def test_each_query_and_miner_has_the_ranks_from_1_to_n_by_falling_score(passages, queries, depth):
     miners = {"bm25": Bm25Config().build(passages)}
-    for rows in mine(queries_of(queries), [f"p{n}" for n in range(len(passages))], miners, depth, 3):
-        for _, group in pl.DataFrame(rows).group_by("qid"):
-            assert group["rank"].to_list() == list(range(1, len(group) + 1))
-            assert (np.diff(group["score"].to_numpy()) <= 0).all()
-            assert len(group) <= depth
+    rows = mine(queries_of(queries), [f"p{n}" for n in range(len(passages))], miners, depth)
+    for _, group in pl.DataFrame(rows).group_by("qid"):
+        assert group["rank"].to_list() == list(range(1, len(group) + 1))
+        assert (np.diff(group["score"].to_numpy()) <= 0).all()
+        assert len(group) <= depth
 
 
 def test_queries_without_judgement_are_not_mined_and_the_rest_come_by_qid():
