@@ -31,7 +31,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PIP) 'torch==$(TORCH)+cpu' 2>/dev/null \
 	  || $(PIP) --retries 0 --timeout 15 --extra-index-url https://download.pytorch.org/whl/cpu 'torch==$(TORCH)+cpu' 2>/dev/null \
 	  || $(PIP) 'torch==$(TORCH)'
-	$(PIP) --editable '.[offline,dev]'
+	$(PIP) --editable '.[offline,dev,dask]'
+	test -d /usr/lib/postgresql || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
+	  || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends postgresql >/dev/null; } \
+	  || echo 'PostgreSQL could not be installed: the test of the deployments on it will be skipped.'
 	touch $@
 
 # The loaders of other tools, whose pins contradict ours, read back what distill export writes.

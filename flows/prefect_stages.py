@@ -21,7 +21,9 @@ from pydantic import BaseModel
 from data.artifacts import ArtifactStore
 from data.digests import digest_of
 from data.manifests import ArtifactRef, Closed
+from data.progress import listening
 from flows.execution import Make
+from flows.prefect_artifacts import ProgressArtifacts
 from tasks.stage import Input, Stage
 
 
@@ -83,7 +85,9 @@ def task_of(stage: Stage) -> Task[..., StoredRef]:
 
     def body(root: str, config: BaseModel, inputs: dict[str, Input], of: str, force: bool) -> StoredRef:
         store = ArtifactStore(Path(root))
-        return StoredRef(root=root, ref=stage.run(store, config, inputs, of=of, force=force))
+        with listening(ProgressArtifacts(f"{stage.name} {of}".strip())):
+            ref = stage.run(store, config, inputs, of=of, force=force)
+        return StoredRef(root=root, ref=ref)
 
     return task(
         name=stage.name,

@@ -1,6 +1,6 @@
-"""``distill serve``: the deployments of distill-pipeline from one process, for a laptop.
+"""``distill serve``: the deployments of prefect.yaml from one process, for a laptop.
 
-Servers with workers use prefect.yaml instead; both register the same names, so use one of them.
+Servers with workers deploy the same file; both register the same names, so use one of them.
 """
 
 import os
@@ -10,11 +10,21 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from data.errors import StageFailed
+from flows.config import ROOT
 from flows.embedded_server import PATIENCE_S, settle_environment
 
-PROFILES = ("sample", "nq")
+if TYPE_CHECKING:
+    from prefect.deployments.runner import RunnerDeployment
+
+
+def declared() -> list[dict[str, Any]]:
+    """The deployments that prefect.yaml declares."""
+    return yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
 
 
 def serve_deployments(port: int, artifacts: Path) -> None:
@@ -56,18 +66,27 @@ def _start_server(port: int) -> "subprocess.Popen[bytes]":
 def _serve(artifacts: Path) -> None:
     from prefect import serve
 
-    from flows.prefect_flow import run_pipeline
+    from flows.prefect_automations import register
 
     url = os.environ["PREFECT_API_URL"]
     print(f"In another shell: export PREFECT_API_URL={url}")  # noqa: T201
     print("then: prefect deployment run distill-pipeline/sample --watch")  # noqa: T201
-    serve(
-        *[
-            run_pipeline.to_deployment(  # pyright: ignore[reportArgumentType]  (a coroutine only inside a loop)
-                name=profile,
-                tags=["distill", profile],
-                parameters={"profile": profile, "artifacts": str(artifacts)},
-            )
-            for profile in PROFILES
-        ]
-    )
+    # Runs are processes of their own: what they read when they start is set here.
+    os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
+    register()
+    serve(*served(artifacts), limit=1)
+
+
+def served(artifacts: Path) -> "list[RunnerDeployment]":
+    """Make the deployments that this process runs; their work pools and schedules are for servers."""
+    from flows import prefect_flow
+
+    return [
+        getattr(prefect_flow, each["entrypoint"].partition(":")[2]).to_deployment(
+            name=each["name"],
+            description=each["description"],
+            tags=each["tags"],
+            parameters={**each["parameters"], "artifacts": str(artifacts)},
+        )
+        for each in declared()
+    ]

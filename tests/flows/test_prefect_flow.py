@@ -1,119 +1,100 @@
-import json
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
-from typing import get_args
+"""Running on a worker: test_operating.py."""
 
 import pytest
 
-pytestmark = pytest.mark.flow
-ROOT = Path(__file__).parents[2]
+from data.artifacts import ArtifactStore
+from flows.config import CONFIGS, load
+from flows.distill_pipeline import STAGES
+from flows.serve import declared
+
+NAMES = [stage.name for stage in STAGES]
 
 
-def prefect(*arguments, environment, **given):
-    return subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        **given,
-    )
+def form(flow):
+    from prefect.utilities.callables import parameter_schema
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A Prefect server and a worker of the pool distill, as real processes."""
-    home = tmp_path_factory.mktemp("prefect")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "PREFECT_HOME": str(home),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-    }
-    logs = [(home / name).open("w") for name in ("server.log", "worker.log")]
-    command = [sys.executable, "-m", "prefect"]
-    started = [
-        subprocess.Popen(
-            [*command, "server", "start", "--port", str(port)],
-            env=environment,
-            stdout=logs[0],
-            stderr=logs[0],
-        )
-    ]
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=2).close()
-            break
-        except OSError:
-            time.sleep(0.3)
-    made = prefect("work-pool", "create", "distill", "--type", "process", environment=environment)
-    assert made.returncode == 0, made.stderr
-    deployed = prefect("deploy", "--all", environment=environment)
-    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
-    worker = [*command, "worker", "start", "--pool", "distill", "--limit", "1"]
-    started.append(subprocess.Popen(worker, cwd=ROOT, env=environment, stdout=logs[1], stderr=logs[1]))
-    yield environment
-    for process in reversed(started):
-        process.terminate()
-        process.wait(timeout=60)
-    for log in logs:
-        log.close()
-
-
-def test_a_deployment_runs_to_completed_on_a_worker(server, tiny_toml, tmp_path):
-    done = prefect(
-        *("deployment", "run", "distill-pipeline/sample", "--watch"),
-        *("-p", f"profile={json.dumps(str(tiny_toml))}"),
-        *("-p", f"artifacts={json.dumps(str(tmp_path / 'artifacts'))}"),
-        environment=server,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Completed" in done.stdout + done.stderr
-    assert (tmp_path / "artifacts" / "runs" / "tiny" / "run.json").exists()
-
-    one_stage = prefect(
-        *("deployment", "run", "distill-pipeline/sample", "--watch"),
-        *("-p", f"profile={json.dumps(str(tiny_toml))}"),
-        *("-p", f"artifacts={json.dumps(str(tmp_path / 'artifacts'))}"),
-        *("-p", 'set=["mine.depth=4"]'),
-        *("-p", 'stage="mine_candidates"'),
-        environment=server,
-        timeout=300,
-    )
-    assert one_stage.returncode == 0, one_stage.stdout + one_stage.stderr
-    assert len(list((tmp_path / "artifacts" / "mine_candidates").iterdir())) == 2
-    assert (
-        len(list((tmp_path / "artifacts" / "score_candidates").iterdir())) == 2
-    )  # one per teacher, as before
-
-
-def test_a_wrong_parameter_is_refused_before_a_run_starts(server):
-    done = prefect(
-        *("deployment", "run", "distill-pipeline/sample", "-p", 'stage="mine_candidate"'),
-        environment=server,
-        timeout=120,
-    )
-    assert done.returncode != 0
-    assert "mine_candidates" in done.stdout + done.stderr
+    return parameter_schema(flow.fn).model_dump()
 
 
 def test_the_form_knows_every_stage_and_the_whole_configuration():
-    from prefect.utilities.callables import parameter_schema
+    from flows.prefect_flow import run_pipeline
 
-    from flows.distill_pipeline import STAGES
-    from flows.prefect_flow import StageName, run_pipeline
-
-    assert get_args(StageName) == tuple(stage.name for stage in STAGES)
-    schema = parameter_schema(run_pipeline.fn).model_dump()
-    assert {"profile", "set", "stage", "config"} <= set(schema["properties"])
+    schema = form(run_pipeline)
+    assert {"profile", "set", "stage", "refresh", "students", "artifacts", "config"} == set(
+        schema["properties"]
+    )
+    assert schema["properties"]["stage"]["anyOf"][0]["enum"] == NAMES
     assert {"MineConfig", "BeirConfig"} <= set(schema["definitions"])
+    assert schema["definitions"]["MineConfig"]["additionalProperties"] is False  # a typo is refused
+    assert "description" in schema["properties"]["set"]
+
+
+def test_the_form_of_a_stage_asks_which():
+    from flows.prefect_flow import run_stage
+
+    schema = form(run_stage)
+    assert schema["properties"]["stage"]["enum"] == NAMES
+    assert schema["required"] == ["stage"]
+
+
+def test_a_wrong_parameter_is_refused_with_its_name():
+    from prefect.exceptions import ParameterTypeError
+
+    from flows.prefect_flow import run_pipeline
+
+    with pytest.raises(ParameterTypeError, match="mine_candidates"):
+        run_pipeline.validate_parameters({"stage": "mine_candidate"})
+
+
+def test_a_run_is_named_by_its_profile_and_teachers(tiny_toml):
+    from flows.prefect_flow import run_name
+
+    assert run_name({"profile": str(tiny_toml)}) == "tiny-tiny-lexical"
+    assert run_name({"profile": str(tiny_toml), "stage": "ingest"}) == "ingest-tiny-tiny-lexical"
+    assert run_name({"profile": "mine", "config": load(tiny_toml)}) == "mine-tiny-lexical"
+    renamed = run_name({"profile": str(tiny_toml), "set": ["teachers.0.name=other"]})
+    assert renamed == "tiny-other-lexical"
+    assert run_name({"profile": "nowhere"}) == "nowhere"  # the run itself says what is wrong
+
+
+def test_prefect_yaml_deploys_three_profiles_and_every_stage():
+    runs = {each["name"]: each for each in declared() if each["entrypoint"].endswith(":run_pipeline")}
+    assert list(runs) == ["sample", "nq", "local"]
+    assert all((CONFIGS / f"{name}.toml").is_file() for name in runs)
+    assert all(each["parameters"]["profile"] == name for name, each in runs.items())
+    stages = [each for each in declared() if each["entrypoint"].endswith(":run_stage")]
+    assert [each["name"] for each in stages] == NAMES, "prefect.yaml: one line for each stage, in their order"
+    assert [each["parameters"]["stage"] for each in stages] == NAMES
+
+
+def test_every_deployment_is_tagged_runs_alone_and_sleeps():
+    for each in declared():
+        assert "distill" in each["tags"]
+        assert each["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
+        assert each["work_pool"]["name"] == "distill"
+        assert not any(schedule["active"] for schedule in each.get("schedules", []))
+
+
+def test_every_parameter_of_a_deployment_fits_its_flow():
+    from flows import prefect_flow
+
+    for each in declared():
+        flow = getattr(prefect_flow, each["entrypoint"].partition(":")[2])
+        flow.validate_parameters(each["parameters"])
+
+
+def test_artifacts_lie_where_the_worker_says(tmp_path, monkeypatch, tiny_toml):
+    from contextlib import nullcontext
+
+    from flows import prefect_flow
+    from flows.execution import make_directly
+
+    seen = []
+    monkeypatch.setenv("DISTILL_ARTIFACTS", str(tmp_path / "volume"))
+    monkeypatch.setattr(prefect_flow, "alone_on", lambda root: nullcontext(seen.append(root)))
+    monkeypatch.setattr(prefect_flow, "make_by_prefect", make_directly)
+    monkeypatch.setattr(prefect_flow, "publish", lambda store, name, rows: None)
+    done = prefect_flow.run_stage.fn("ingest", profile=str(tiny_toml))
+    assert seen == [str(tmp_path / "volume")]
+    assert done == "1 stages run, 0 reused"
+    assert len(list((ArtifactStore(tmp_path / "volume").root / "ingest").iterdir())) == 1

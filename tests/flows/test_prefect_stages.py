@@ -4,9 +4,13 @@ import pytest
 
 from data.artifacts import ArtifactStore
 from data.manifests import ArtifactRef
+from data.progress import progress
 from flows.config import load
 from flows.execution import Execution, execute
 from flows.planning import Choice
+from tasks.stage import Stage
+from tests.flows.real_processes import wait_for
+from tests.flows.small_runs import Knob
 
 pytestmark = pytest.mark.flow
 
@@ -39,7 +43,13 @@ def run(prefect, tiny_toml, store):
             from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
             run_filter = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
-            states = {run.name: run.state.name for run in client.read_task_runs(flow_run_filter=run_filter)}
+
+            def recorded():  # the server writes task runs down a little later
+                runs = client.read_task_runs(flow_run_filter=run_filter)
+                done = all(run.state and run.state.is_final() for run in runs)
+                return runs if done and len(runs) == len(execution.provenance) else None
+
+            states = {run.name: run.state.name for run in wait_for(recorded, "the task runs", 60)}
         return {(row.stage, row.of): row.status for row in execution.provenance}, states
 
     return once
@@ -91,3 +101,27 @@ def test_a_record_of_one_store_says_nothing_about_another(prefect, tiny_toml, st
     first, second = run_in(store), run_in(other)
     assert [row.status for row in (*first.provenance, *second.provenance)] == ["ran", "ran"]
     assert other.whole("ingest", second.rows[0].key).key == first.rows[0].key
+
+
+def test_a_long_stage_shows_how_far_it_is(prefect, store, monkeypatch):
+    from prefect import flow
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+    from flows.prefect_stages import make_by_prefect
+
+    monkeypatch.setattr("data.progress.PATIENCE_S", 0.0)
+    monkeypatch.setattr("data.progress.INTERVAL_S", 0.0)
+
+    def body(draft, store, config):
+        assert list(progress(range(4), "counting", "number")) == [0, 1, 2, 3]
+        draft.file("done.txt").write_text("")
+
+    stage = Stage(name="count_numbers", module="tasks.stage", body=body)
+    flow(lambda: make_by_prefect(store)(stage, Knob(value=1), {}, "all/0", False), name="distill-pipeline")()
+    with get_client(sync_client=True) as client:
+        key = ArtifactFilterKey(any_=["progress-count-numbers-all-0"])
+        [shown] = client.read_artifacts(artifact_filter=ArtifactFilter(key=key))
+    assert (shown.type, shown.data) == ("progress", 100.0)
+    assert shown.description == "count_numbers all/0: counting, 4 of 4 numbers"
+    assert shown.task_run_id is not None

@@ -2,20 +2,14 @@ import pytest
 
 from data.errors import StageFailed
 from flows import serve
-from flows.config import CONFIGS
 
 
-def test_every_served_profile_has_a_configuration():
-    assert [(CONFIGS / f"{profile}.toml").is_file() for profile in serve.PROFILES] == [True] * 2
-
-
-def test_the_served_deployments_are_those_of_prefect_yaml():
-    import yaml
-
-    from flows.config import ROOT
-
-    declared = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
-    assert tuple(each["name"] for each in declared) == serve.PROFILES
+def test_the_served_deployments_are_those_of_prefect_yaml(tmp_path):
+    served = {f"{each.flow_name}/{each.name}": each for each in serve.served(tmp_path)}
+    assert set(served) >= {"distill-pipeline/sample", "distill-pipeline/nq", "distill-stage/train_student"}
+    assert len(served) == len(serve.declared())
+    assert {each.parameters["artifacts"] for each in served.values()} == {str(tmp_path)}
+    assert served["distill-stage/ingest"].parameters["stage"] == "ingest"
 
 
 def test_a_server_that_does_not_answer_says_what_to_try(monkeypatch):
