@@ -18,6 +18,7 @@ import polars as pl
 from pydantic import Field, PositiveInt
 
 from data.errors import ConfigError
+from models.asking import ask
 from models.batches import Lists, ListSettings, draw_lists
 from models.retriever import Hits
 from models.settings import Settings
@@ -123,19 +124,10 @@ class Mining:
     def again(self) -> Lesson:
         """The lesson of the next round: what the student finds by now, with the teacher's answers."""
         found = self._find()
-        known = self._answers.select("qid", "pid", "score")
-        new = found.lazy().join(known, on=["qid", "pid"], how="anti").select("qid", "pid").collect()
-        if new.height:
-            asked = new
-            if self._first.teacher and self._first.teacher.asks:
-                # An ensemble's score depends on the query's other pairs: all are asked about at once.
-                others = known.join(new.lazy(), on="qid", how="semi").select("qid", "pid")
-                asked = pl.concat([others, new.lazy()]).collect()
-            told = asked.with_columns(self._scorer(asked).alias("score"))
-            kept = known.join(asked.lazy(), on=["qid", "pid"], how="anti")
-            self._answers = pl.concat([kept, told.lazy()]).collect().lazy()
-        self.asked += new.height
-        log.info("online: %d pairs found, %d of them new to the answer key", found.height, new.height)
+        told = ask(found.select("qid", "pid"), self._answers, self._scorer, self._first.teacher)
+        self._answers = told.answers
+        self.asked += told.asked
+        log.info("online: %d pairs found, %d of them new to the answer key", found.height, told.asked)
         candidates = found.lazy()
         if self.online.candidates == "add":
             candidates = pl.concat([self._first.candidates.select(found.columns), candidates])

@@ -1,5 +1,6 @@
 """What every member of the union must do; a new student is tested by one line in ``SETTINGS``."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -9,8 +10,11 @@ from models.student import Shelf, Student
 from models.students import AnyStudentConfig
 from models.students.bi_encoder import BiEncoderConfig
 from models.students.colbert import ColbertConfig
+from models.students.dgr import DgrConfig
 from models.students.embed_distill import EmbedDistillConfig
+from models.students.gdr import GdrConfig
 from models.students.md2pr import Md2prConfig
+from models.students.minder import MinderConfig
 from models.students.splade import SpladeConfig
 from models.targets import Factor
 from models.training import TrainingConfig
@@ -60,6 +64,49 @@ SETTINGS = (
             "control": {"score_weight": 0, "label_weight": 1},
         }.items()
     ]
+    + [
+        GdrConfig(
+            name=name,
+            backbone="any",
+            spans={"per_passage": 1, "span_words": 4, "sentence_share": 0},
+            decoder={"layers": 1, "adaptor_layers": 1, "rank": 8, "learning_rate": 3e-3},
+            beams=4,
+            training=TWENTY_STEPS,
+            **chosen,
+        )
+        for name, chosen in {"clusters": {}, "dense-only": {"dense_only": True}}.items()
+    ]
+    + [
+        MinderConfig(
+            name=start,
+            backbone="any",
+            decoder=start,
+            decoder_layers=1,
+            # One view: three are more than twenty steps teach a random model.
+            rows={"title": 0, "body": 4, "query": 0},
+            smoothing=0.0,
+            # The offset of pseudo-queries is for an index of 10⁹ tokens, not of a hundred.
+            search={"beams": 4, "single_tokens": 0, "query_offset": 2.0},
+            training=TWENTY_STEPS.model_copy(
+                update={"batch_size": 16, "learning_rate": 2e-2, "warmup_share": 0.2}
+            ),
+        )
+        for start in ("warm", "fresh")
+    ]
+    + [
+        # Margins that it can reach in twenty steps, and little to write that it can write already.
+        DgrConfig(
+            name=loss,
+            loss=loss,
+            base="tiny-minder",
+            base_margin=4.0,
+            gap_margin=1.0,
+            generation_weight=0.2,
+            lists={"keys_per_passage": 10, "depth": 12, "min_negatives": 1, "only_violating": False},
+            training=TWENTY_STEPS,
+        )
+        for loss in ("distilled_ranknet", "ltrgr")
+    ]
 )
 
 
@@ -69,8 +116,21 @@ def config(request, tiny_backbone):
 
 
 @pytest.fixture
-def shelf(tiny_collection):
-    return Shelf(tiny_collection["passages"])
+def shelf(tiny_collection, tiny_vectors, tiny_identifiers):
+    return Shelf(tiny_collection["passages"], tiny_vectors, tiny_identifiers)
+
+
+def unasked(pairs):
+    raise AssertionError
+
+
+@pytest.fixture
+def make_lesson(make_lesson, config, request):
+    """The lesson, with the student that this one builds on, and a teacher whose key has every pair."""
+    if config.builds_on is None:
+        return make_lesson
+    base = request.getfixturevalue("tiny_minder")
+    return lambda seed=0: replace(make_lesson(seed), base=base, scorer=unasked)
 
 
 def weights(student):
