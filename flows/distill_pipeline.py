@@ -69,20 +69,19 @@ def distill_pipeline(config: PipelineConfig, run: Runner) -> ArtifactRef:
         teaching.let_answer(group)
 
     def evaluate(subject: Subject, of: str, model: ArtifactRef | None = None) -> ArtifactRef:
-        given: dict[str, ArtifactRef | None] = {}
+        needs, vectors = frozenset[Need](), None
         if isinstance(subject, StudentSubject):
             needs = subject.student.finds_with
             vectors = teaching.material_of(subject.student, subject.seed).embeddings
-            given["embeddings"] = vectors if Need.EMBEDDINGS in needs else None
-            given["identifiers"] = identifiers if Need.IDENTIFIERS in needs else None
         return run(
             evaluate_student,
             Evaluation(options=config.evaluate, subject=subject),
             of,
             collection=collection,
             candidates=candidates if isinstance(subject, TeacherSubject) else None,
+            embeddings=vectors if Need.EMBEDDINGS in needs else None,
+            identifiers=teaching.identifiers_of(needs, subject.opened),
             weights=model,
-            **given,
             **teaching.opening(subject.opened),
         )
 

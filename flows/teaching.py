@@ -131,7 +131,7 @@ class Teaching:
             answers=needed({Need.ANSWERS}, self.answers[teacher.name]),
             embeddings=needed({Need.EMBEDDINGS}, material.embeddings),
             clusters=needed({Need.CLUSTERS}, material.clusters),
-            identifiers=needed({Need.IDENTIFIERS}, self.identifiers),
+            identifiers=self.identifiers_of(student.needs, opened),
             base=self.train(*base) if base else None,
             # Copies of an answer are no negatives anyway: without rules a control owes no teacher anything.
             decisions=self.decisions[teacher.name] if self.config.decide.rules else None,
@@ -142,6 +142,11 @@ class Teaching:
     def asked_by(self, teacher: AnyTeacherConfig) -> tuple[AnyTeacherConfig, ...]:
         """The teachers that an ensemble asks, each after those that it asks itself; none for all others."""
         return asked_by(teacher, {each.name: each for each in self.config.teachers})
+
+    def identifiers_of(self, needs: Set[Need], opened: Sequence[AnyTeacherConfig]) -> ArtifactRef | None:
+        """The index, where a student or one of the teachers that are opened asks for it."""
+        asks = Need.IDENTIFIERS in needs or any(teacher.needs_identifiers for teacher in opened)
+        return self.identifiers if asks else None
 
     def opening(self, teachers: Sequence[AnyTeacherConfig]) -> dict[str, tuple[ArtifactRef, ...]]:
         """What is passed to a stage that opens teachers: what was trained and what was fitted of them.
@@ -168,7 +173,14 @@ class Teaching:
         if teacher.is_trained:
             self.weights[name] = self._trained(teacher)
         score = Score(teacher=teacher, options=self.config.score)
-        return self.run(score_candidates, score, name, **self.tables, weights=self.weights[name])
+        return self.run(
+            score_candidates,
+            score,
+            name,
+            **self.tables,
+            weights=self.weights[name],
+            identifiers=self.identifiers if teacher.needs_identifiers else None,
+        )
 
     def _trained(self, teacher: AnyTeacherConfig) -> ArtifactRef:
         if isinstance(teacher, TaughtConfig):

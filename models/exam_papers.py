@@ -1,6 +1,7 @@
 """What each kind of subject hands in at an exam, and how much of its teacher a student retains."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
@@ -40,18 +41,21 @@ class Given:
 
     def teacher(self, exam: Exam, subject: AnySubject) -> Teacher:
         """Open the subject's teacher for the queries and passages of the exam."""
-        asked = Texts(exam.qids, exam.texts, exam.passages)
+        asked = Texts(exam.qids, exam.texts, exam.passages, self.index)
         return open_any(self.store, subject.opened, asked, self.teacher_weights, self.fitted)
+
+    @property
+    def index(self) -> Path | None:
+        """Folder of the index of identifiers."""
+        return self.store.path(self.identifiers, IDENTIFIERS) if self.identifiers else None
 
     def shelf(self, exam: Exam) -> Shelf:
         """All passages, with what was made of them; vectors row by row, for both tables are sorted by pid."""
-        vectors, identifiers = None, None
+        vectors = None
         if self.embeddings:
             table = self.store.scan(embeddings_schema(1), self.embeddings).sort("pid").collect()
             vectors = table["vector"].to_numpy()
-        if self.identifiers:
-            identifiers = self.store.path(self.identifiers, IDENTIFIERS)
-        return Shelf(exam.passages, vectors, identifiers)
+        return Shelf(exam.passages, vectors, self.index)
 
 
 def paper_of(exam: Exam, subject: AnySubject, given: Given) -> Paper:

@@ -6,6 +6,7 @@ so nothing but the list, the trained weights and the fitted blends decides what 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
@@ -28,6 +29,7 @@ class Texts:
     qids: Sequence[str]
     queries: Sequence[str]  # their texts
     passages: pa.Table  # pid, title, text
+    identifiers: Path | None = None  # index of the passages, for teachers that need it
 
 
 def asked_by(teacher: ConfigT, named: Mapping[str, ConfigT]) -> tuple[ConfigT, ...]:
@@ -77,7 +79,8 @@ def _alone(store: ArtifactStore, config: TeacherConfig, made: ArtifactRef | None
         return by_name
     weights = (store.path(made, MODEL), made.parts[MODEL]) if made else None
     texts = passage_texts(asked.passages, config.template)
-    return open_teacher(store.root, store.digests, config, weights, asked.queries, texts)
+    told = config.with_identifiers(asked.identifiers)
+    return open_teacher(store.root, store.digests, told, weights, asked.queries, texts)
 
 
 def _next(refs: Iterator[ArtifactRef], config: TeacherConfig, what: str) -> ArtifactRef:

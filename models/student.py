@@ -205,9 +205,22 @@ class StudentConfig(Settings):
     def load(self, folder: Path) -> Student:
         """Open a student that ``save`` wrote."""
 
-    def as_teacher(self, folder: Path, queries: Sequence[str], passages: Sequence[str]) -> Teacher | None:
-        """Open a trained student to score pairs of these texts; None for one that can only retrieve."""
-        del folder, queries, passages
+    def as_teacher(
+        self,
+        folder: Path,
+        queries: Sequence[str],
+        passages: Sequence[str],
+        identifiers: Path | None = None,
+    ) -> Teacher | None:
+        """Open a trained student to score pairs of these texts; None for one that can only retrieve.
+
+        Args:
+            folder: what ``save`` wrote.
+            queries: texts that ``query_rows`` will count.
+            passages: texts that ``passage_rows`` will count.
+            identifiers: index of all passages, in their order, for one that finds with it.
+        """
+        del folder, queries, passages, identifiers
         return None
 
     def as_encoder(self, folder: Path) -> PassageEncoder | None:

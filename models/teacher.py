@@ -73,6 +73,16 @@ class TeacherConfig(Settings):
         return True
 
     @property
+    def needs_identifiers(self) -> bool:
+        """Whether it scores by the index of what the passages are called."""
+        return False
+
+    def with_identifiers(self, folder: Path | None) -> "TeacherConfig":
+        """The same, told where the index is; a teacher that does not need it is as it was."""
+        del folder
+        return self
+
+    @property
     def asks(self) -> tuple[str, ...]:
         """Names of the teachers that it asks; none for one that scores by itself."""
         return ()

@@ -46,8 +46,15 @@ class VectorStudentConfig(ListStudentConfig):
         """As its similarity."""
         return "cosine" if self.similarity == "cosine" else "inner_product"
 
-    def as_teacher(self, folder: Path, queries: Sequence[str], passages: Sequence[str]) -> Teacher | None:
+    def as_teacher(
+        self,
+        folder: Path,
+        queries: Sequence[str],
+        passages: Sequence[str],
+        identifiers: Path | None = None,
+    ) -> Teacher | None:
         """Score pairs by inner products of vectors."""
+        del identifiers
         from models.teachers.dual_encoder import DualEncoderTeacher
 
         return DualEncoderTeacher(self.load(folder).encoder(), queries, passages)

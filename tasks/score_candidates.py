@@ -29,6 +29,7 @@ from data.schemas import ANSWERS, CANDIDATES, PASSAGES, QRELS, QUERIES
 from data.spreading import Order, offered
 from models.asked import Asked
 from models.named_pairs import NamedPairs
+from models.parts import IDENTIFIERS, MODEL
 from models.settings import Settings, runtime
 from models.stored_teacher import StoredTeacher, open_teacher
 from models.teacher import Teacher
@@ -68,9 +69,10 @@ def outlook(  # noqa: PLR0913  (as the stage)
     generated: ArtifactRef | None,
     candidates: ArtifactRef,
     weights: ArtifactRef | None,
+    identifiers: ArtifactRef | None = None,
 ) -> Outlook | None:
     """Count the pairs that are stored and those to be scored; None where nothing is stored of a teacher."""
-    work = open_work(store, config, collection, generated, candidates, weights)
+    work = open_work(store, config, collection, generated, candidates, weights, identifiers)
     teacher = work.teacher
     if not isinstance(teacher, StoredTeacher):
         return None
@@ -87,7 +89,8 @@ def outlook(  # noqa: PLR0913  (as the stage)
         "collection": ("passages.parquet", "queries.parquet", "qrels.parquet"),
         "generated": ("queries.parquet",),
         "candidates": ("candidates.parquet",),
-        "weights": ("model",),
+        "weights": (MODEL,),
+        "identifiers": (IDENTIFIERS,),
     },
     outlook=outlook,
 )
@@ -100,15 +103,15 @@ def score_candidates(  # noqa: PLR0913  (a stage names its inputs)
     generated: ArtifactRef | None,
     candidates: ArtifactRef,
     weights: ArtifactRef | None,
+    identifiers: ArtifactRef | None = None,
 ) -> None:
     """Write the answers block by block; note the teacher's digest, its rate, and what was there already."""
     name = config.teacher.name
-    work = open_work(store, config, collection, generated, candidates, weights)
+    work = open_work(store, config, collection, generated, candidates, weights, identifiers)
     teacher = work.teacher
     started = time.perf_counter()
-    elsewhere = score_elsewhere(
-        store, work, name, Order(store.root.resolve(), config, collection, generated, candidates, weights)
-    )
+    order = Order(store.root.resolve(), config, collection, generated, candidates, weights, identifiers)
+    elsewhere = score_elsewhere(store, work, name, order)
     with draft.rows(ANSWERS) as writer, meter(f"scoring by {name}", "pair", None) as bar:
         for block in work.blocks:
             writer.write(answers(block, work, name))
@@ -142,13 +145,15 @@ def open_work(  # noqa: PLR0913, PLR0917
     generated: ArtifactRef | None,
     candidates: ArtifactRef,
     weights: ArtifactRef | None,
+    identifiers: ArtifactRef | None = None,
 ) -> Work:
     """Gather who is asked what; nothing is scored yet, and no model is loaded."""
     queries = asked_queries(store, collection, generated if config.asked.generated else None)
     passages = store.read(PASSAGES, collection).combine_chunks()
     known = known_answers(queries, store.scan(QRELS, collection))
-    chosen = config.teacher
-    made = (store.path(weights, "model"), weights.parts["model"]) if weights else None
+    index = store.path(identifiers, IDENTIFIERS) if identifiers else None
+    chosen = config.teacher.with_identifiers(index)
+    made = (store.path(weights, MODEL), weights.parts[MODEL]) if weights else None
     texts = passage_texts(passages, chosen.template)
     teacher = chosen.by_name(queries["qid"].to_list(), passages["pid"].to_pylist()) or open_teacher(
         store.root, store.digests, chosen, made, queries["text"].to_list(), texts

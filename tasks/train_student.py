@@ -146,7 +146,7 @@ def _scorer(
     """The teacher, asked by name about any pairs of the lesson; no model scores a pair twice."""
     queries, passages = (each.collect() for each in (lesson.queries, lesson.passages))
     qids, pids = queries["qid"].to_list(), passages["pid"].to_list()
-    asked = Texts(qids, queries["text"].to_list(), passages.to_arrow())
+    asked = Texts(qids, queries["text"].to_list(), passages.to_arrow(), lesson.identifiers)
     return partial(NamedPairs(qids, pids).scores, open_any(store, teachers, asked, weights, fitted))
 
 

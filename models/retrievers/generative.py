@@ -39,7 +39,8 @@ class Matches:
     def scores(self, keys: Keys, passages: int) -> Float[np.ndarray, " passage"]:
         """Sum of coefficient times weight."""
         shares = self.coefficients * keys.weight[self.keys]
-        return np.bincount(self.owners, weights=shares, minlength=passages)
+        # Without a match numpy counts in integers.
+        return np.bincount(self.owners, weights=shares, minlength=passages).astype(np.float64)
 
 
 class GenerativeRetriever:

@@ -123,8 +123,15 @@ class ColbertConfig(EncoderStudentConfig):
 
         return Colbert(self, open_token_model(folder))
 
-    def as_teacher(self, folder: Path, queries: Sequence[str], passages: Sequence[str]) -> Teacher | None:
+    def as_teacher(
+        self,
+        folder: Path,
+        queries: Sequence[str],
+        passages: Sequence[str],
+        identifiers: Path | None = None,
+    ) -> Teacher | None:
         """Score pairs by late interaction."""
+        del identifiers
         from models.teachers.late_interaction import LateInteractionTeacher
 
         return LateInteractionTeacher(self.load(folder).encoder(), queries, passages)

@@ -118,8 +118,15 @@ class SpladeConfig(EncoderStudentConfig):
 
         return Splade(self, open_term_model(folder))
 
-    def as_teacher(self, folder: Path, queries: Sequence[str], passages: Sequence[str]) -> Teacher | None:
+    def as_teacher(
+        self,
+        folder: Path,
+        queries: Sequence[str],
+        passages: Sequence[str],
+        identifiers: Path | None = None,
+    ) -> Teacher | None:
         """Score pairs by inner products of term weights."""
+        del identifiers
         from models.teachers.term_teacher import TermTeacher
 
         return TermTeacher(self.load(folder).encoder(), queries, passages)

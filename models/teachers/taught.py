@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, PrivateAttr
 
 from data.errors import ConfigError
 from models.scales import ScaleName
+from models.student import Need
 from models.students import StudentChoice
 from models.teacher import Teacher, TeacherConfig
 
@@ -23,11 +24,33 @@ class TaughtConfig(TeacherConfig):
     kind: Literal["student"] = "student"
     student: StudentChoice
     seed: NonNegativeInt = Field(default=0, description="Of its lists, their order and dropout.")
+    _identifiers: Path | None = PrivateAttr(default=None)
 
     @property
     def is_trained(self) -> bool:
         """Always: the stage ``train_student`` makes its weights."""
         return True
+
+    @property
+    def needs_identifiers(self) -> bool:
+        """As the student."""
+        return Need.IDENTIFIERS in self.student.finds_with
+
+    def with_identifiers(self, folder: Path | None) -> "TaughtConfig":
+        """The same, told where the index is."""
+        told = self.model_copy()
+        told._identifiers = folder
+        return told
+
+    @property
+    def is_stored(self) -> bool:
+        """Not where a score depends on the collection, by the index."""
+        return not self.needs_identifiers
+
+    @property
+    def can_be_probed(self) -> bool:
+        """Not where texts alone do not open it."""
+        return not self.needs_identifiers
 
     @property
     def scored_by(self) -> tuple[str, ...]:
@@ -49,7 +72,8 @@ class TaughtConfig(TeacherConfig):
         Raises:
             ConfigError: it was not trained, or its kind can only retrieve.
         """
-        found = self.student.as_teacher(_trained(self.name, weights), queries, passages)
+        folder = _trained(self.name, weights)
+        found = self.student.as_teacher(folder, queries, passages, self._identifiers)
         if found is None:
             raise ConfigError(
                 where=f"teachers.{self.name}.student",

@@ -89,6 +89,19 @@ def test_a_miner_may_be_called_as_a_teacher_is_unless_a_student_refers_to_it():
             [{"kind": "embed-distill", "name": "near"}],
             "students.near.teacher: found 'words', of kind bm25; expected .* kind dual_encoder or student",
         ),
+        (
+            [LEXICAL],
+            [{"kind": "dgr", "name": "dgr", "base": "minder"}, student()],
+            "students.dgr: it builds on 'minder'; expected another student .*: one of kl",
+        ),
+        (
+            [LEXICAL],
+            [
+                {"kind": "dgr", "name": "one", "base": "two"},
+                {"kind": "dgr", "name": "two", "base": "one"},
+            ],
+            "students.one: it builds on 'two'; expected another student .*: one of none",
+        ),
     ],
 )
 def test_a_name_that_does_not_fit_is_told_with_those_that_do(teachers, students, message):

@@ -93,3 +93,96 @@ def test_a_run_with_an_ensemble_has_its_line_and_its_retention(tiny_toml, store)
     assert {"teacher:both", "teacher:over"} <= set(board.split())
     soft = [line for line in board.splitlines() if line.startswith("| soft ")][1]
     assert soft.split("|")[2].strip()[0] in ".1"
+
+
+GENERATIVE = """
+[identify]
+tokenizer = "BACKBONE"
+
+[[teachers]]
+kind = "student"
+name = "writer"
+
+[teachers.student]
+kind = "minder"
+name = "writer"
+backbone = "BACKBONE"
+decoder_layers = 1
+training = {max_steps = 2}
+
+[[students]]
+kind = "minder"
+name = "minder"
+backbone = "BACKBONE"
+decoder_layers = 1
+training = {epochs = 100, max_steps = 100, batch_size = 16, learning_rate = 3e-3, precision = "float32"}
+
+[[students]]
+kind = "dgr"
+name = "dgr"
+base = "minder"
+teacher = "writer"
+lists = {length = 3, depth = 8, min_negatives = 1}
+training = {max_steps = 2, batch_size = 2}
+
+[[students]]
+kind = "gdr"
+name = "gdr"
+documents = "soft"
+beams = 2
+training = {max_steps = 2, batch_size = 2}
+"""
+
+
+@pytest.fixture
+def generative_toml(tiny_toml, tiny_backbone):
+    tiny_toml.write_text(tiny_toml.read_text() + GENERATIVE.replace("BACKBONE", str(tiny_backbone)))
+    return tiny_toml
+
+
+def test_a_student_is_given_what_it_builds_on_and_each_is_made_once(generative_toml):
+    asked = walk(generative_toml)
+    _, of_gdr = asked["train_student", "gdr/0"]
+    assert labels([of_gdr["base"]]) == [("train_student", "soft/0")]
+    assert labels([of_gdr["embeddings"], of_gdr["clusters"]]) == [
+        ("embed_passages", "soft/0"),
+        ("cluster_passages", "soft/0"),
+    ]
+    assert labels([asked["evaluate_student", "gdr/0"][1]["embeddings"]]) == [("embed_passages", "soft/0")]
+    config, of_dgr = asked["train_student", "dgr/0"]
+    assert config.base.name == "minder"
+    assert labels([of_dgr["base"], of_dgr["identifiers"]]) == [
+        ("train_student", "minder/0"),
+        ("index_identifiers", ""),
+    ]
+    # A student that builds on nobody gets what section embed makes, if anything.
+    assert asked["train_student", "soft/0"][1]["base"] is None
+    assert len([of for stage, of in asked if stage == "train_student"]) == 6
+
+
+def test_a_teacher_that_writes_gets_the_index_wherever_it_is_opened(generative_toml):
+    asked = walk(generative_toml)
+    for stage, of in (
+        ("score_candidates", "writer"),
+        ("evaluate_student", "teacher:writer"),
+        ("train_student", "dgr/0"),
+        ("evaluate_student", "dgr/0"),
+    ):
+        assert labels([asked[stage, of][1]["identifiers"]]) == [("index_identifiers", "")]
+    for stage, of in (("score_candidates", "tiny"), ("evaluate_student", "teacher:tiny")):
+        assert asked[stage, of][1]["identifiers"] is None
+
+
+def test_without_students_that_write_there_is_no_index(tiny_toml):
+    assert not [stage for stage, _ in walk(tiny_toml) if stage == "index_identifiers"]
+
+
+def test_students_that_write_are_trained_and_judged(generative_toml, store):
+    execution = Execution(store, Choice(), make_directly(store))
+    execute(load(generative_toml, ["evaluate.measures=['nDCG@10']"]), "tiny", execution)
+    judged = {row.of for row in execution.rows if row.stage == "evaluate_student"}
+    assert {"minder/0", "dgr/0", "gdr/0", "teacher:writer"} <= judged
+
+
+def test_a_chosen_student_brings_what_it_builds_on(generative_toml):
+    assert [each.name for each in load(generative_toml, (), ["dgr"]).students] == ["minder", "dgr"]

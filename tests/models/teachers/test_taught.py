@@ -3,6 +3,7 @@ import pytest
 
 from data.errors import ConfigError
 from models.students.bi_encoder import BiEncoderConfig
+from models.students.minder import MinderConfig
 from models.teachers.taught import TaughtConfig
 from models.training import TrainingConfig
 
@@ -36,7 +37,7 @@ def test_its_scores_are_on_the_scale_of_its_student(student):
 
 def test_a_student_that_only_retrieves_cannot_teach(tmp_path):
     class Mute(BiEncoderConfig):
-        def as_teacher(self, folder, queries, passages):
+        def as_teacher(self, folder, queries, passages, identifiers=None):
             return None
 
     silent = TaughtConfig.model_construct(name="mute", student=Mute(name="mute"))
@@ -47,3 +48,22 @@ def test_a_student_that_only_retrieves_cannot_teach(tmp_path):
 def test_a_teacher_that_was_not_trained_is_refused(student):
     with pytest.raises(ConfigError, match="found no weights; expected those of its training"):
         TaughtConfig(name="deep", student=student).load(None, QUERIES, PASSAGES)
+
+
+def test_a_student_that_writes_teaches_with_the_index_and_not_without(tmp_path):
+    given = {}
+
+    class Writing(MinderConfig):
+        def as_teacher(self, folder, queries, passages, identifiers=None):
+            given["index"] = identifiers
+
+    teacher = TaughtConfig.model_construct(name="writer", student=Writing(name="writer"))
+    assert teacher.needs_identifiers
+    assert not teacher.is_stored
+    assert not teacher.can_be_probed
+    told = teacher.with_identifiers(tmp_path / "index")
+    assert told == teacher.with_identifiers(tmp_path / "index")
+    for each, index in ((told, tmp_path / "index"), (teacher, None)):
+        with pytest.raises(ConfigError, match="scores no single pairs"):
+            each.load(tmp_path, QUERIES, PASSAGES)
+        assert given["index"] == index
