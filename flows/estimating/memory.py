@@ -21,8 +21,7 @@ from flows.config import PipelineConfig
 from flows.estimating import counts
 from flows.estimating.collection_size import CollectionSize
 from flows.estimating.model_shapes import shape_of
-from flows.estimating.work import student_shape, student_tokens
-from models.batches import ListSettings
+from flows.estimating.work import list_settings, student_shape, student_tokens
 from models.retrievers import AnyRetrieverConfig
 from models.retrievers.dense import DenseConfig
 from models.retrievers.faiss_index import HnswConfig
@@ -132,7 +131,7 @@ def training_bytes(config: PipelineConfig, size: CollectionSize, student: AnyStu
     """Weights with what AdamW keeps of them, and the activations of one step."""
     shape = student_shape(config, student)
     long, short = student_tokens(student, size)
-    own = 1 + getattr(student, "lists", ListSettings()).negatives
+    own = 1 + list_settings(student).negatives
     heads = max(1, shape.heads_width // HEAD_WIDTH)
     tokens = student.training.batch_size * (own * long + short)
     return 16.0 * shape.parameters + tokens * shape.layers * (34 * shape.width + 5 * heads * long)

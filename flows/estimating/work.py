@@ -84,9 +84,15 @@ def student_shape(config: PipelineConfig, student: AnyStudentConfig) -> ModelSha
     return shape_of(named or inherited.model).cut(getattr(student, "layers", None))
 
 
+def list_settings(student: AnyStudentConfig) -> ListSettings:
+    """How a student's lists are drawn; the usual way for one that draws others, or none."""
+    found = getattr(student, "lists", None)
+    return found if isinstance(found, ListSettings) else ListSettings()
+
+
 def lists_of(config: PipelineConfig, size: CollectionSize, student: AnyStudentConfig) -> int:
     """Lists that a student learns from: epochs over human and generated queries, as if all had an answer."""
-    settings: ListSettings = getattr(student, "lists", ListSettings())
+    settings = list_settings(student)
     generated = counts.generated_queries(config, size) * settings.generated_share
     return student.training.lists(math.ceil(size.learned_queries + generated))
 
@@ -207,7 +213,7 @@ def _learning(
 ) -> Iterator[Work]:
     """Read a query, its answer and negatives, there and back; shared passages are another list's."""
     shape, lists = student_shape(config, student), lists_of(config, size, student)
-    own = 1 + getattr(student, "lists", ListSettings()).negatives
+    own = 1 + list_settings(student).negatives
     long, short = student_tokens(student, size)
     flops = TRAINING * lists * (own * shape.flops_per_text(long) + shape.flops_per_text(short))
     yield Work("train_student", of, "training", flops, lists, "list", lists * (own * long + short))
