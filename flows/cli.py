@@ -15,7 +15,7 @@ from typing import Any
 
 from data.artifacts import ArtifactStore
 from data.errors import GateFailed, InputError, PipelineError
-from data.stores import local_root, open_store
+from data.stores import local_root, name_of, open_store
 from flows import (
     command_diff,
     command_export,
@@ -192,7 +192,7 @@ def _path(given: argparse.Namespace, store: ArtifactStore) -> None:
 def _serve(given: argparse.Namespace, store: ArtifactStore) -> None:
     from flows.serve import serve_deployments
 
-    serve_deployments(given.port, store.root)
+    serve_deployments(given.port, name_of(store))
 
 
 COMMANDS = {

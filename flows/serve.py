@@ -9,7 +9,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -27,7 +26,7 @@ def declared() -> list[dict[str, Any]]:
     return yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
 
 
-def serve_deployments(port: int, artifacts: Path) -> None:
+def serve_deployments(port: int, artifacts: str) -> None:
     """Start a server unless one is configured, then serve until interrupted."""
     settle_environment()
     server = None
@@ -63,7 +62,7 @@ def _start_server(port: int) -> "subprocess.Popen[bytes]":
     raise StageFailed(msg)
 
 
-def _serve(artifacts: Path) -> None:
+def _serve(artifacts: str) -> None:
     from prefect import serve
 
     from flows.prefect_automations import register
@@ -77,7 +76,7 @@ def _serve(artifacts: Path) -> None:
     serve(*served(artifacts), limit=1)
 
 
-def served(artifacts: Path) -> "list[RunnerDeployment]":
+def served(artifacts: str) -> "list[RunnerDeployment]":
     """Make the deployments that this process runs; their work pools and schedules are for servers."""
     from flows import prefect_flow
 
@@ -86,7 +85,7 @@ def served(artifacts: Path) -> "list[RunnerDeployment]":
             name=each["name"],
             description=each["description"],
             tags=each["tags"],
-            parameters={**each["parameters"], "artifacts": str(artifacts)},
+            parameters={**each["parameters"], "artifacts": artifacts},
         )
         for each in declared()
     ]

@@ -16,7 +16,6 @@ MODULES = sorted(
 WITHOUT_MIRROR = {
     "data/errors.py",
     "data/schemas.py",
-    "data/progress.py",
     "models/settings.py",
     "models/asked.py",
     "models/parts.py",

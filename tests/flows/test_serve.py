@@ -5,7 +5,7 @@ from flows import serve
 
 
 def test_the_served_deployments_are_those_of_prefect_yaml(tmp_path):
-    served = {f"{each.flow_name}/{each.name}": each for each in serve.served(tmp_path)}
+    served = {f"{each.flow_name}/{each.name}": each for each in serve.served(str(tmp_path))}
     assert set(served) >= {"distill-pipeline/sample", "distill-pipeline/nq", "distill-stage/train_student"}
     assert len(served) == len(serve.declared())
     assert {each.parameters["artifacts"] for each in served.values()} == {str(tmp_path)}
