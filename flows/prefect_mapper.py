@@ -8,6 +8,7 @@ trains. A worker that dies takes its open piece with it; the engine gives that p
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect import flow, task
@@ -96,15 +97,15 @@ class PrefectMapper:
         address, gpus = self.config.address, _gpus()
         workers = self.config.workers or gpus or WORKERS
         if self.config.kind == "ray":
-            from prefect_ray import RayTaskRunner
-
             options = {
                 "num_cpus": workers,
                 "num_gpus": gpus,
                 "include_dashboard": False,
                 "log_to_driver": False,
             }
-            return RayTaskRunner(address=address, init_kwargs={} if address else options)
+            # An extra that need not be installed: the type checker must not look for it.
+            ray: Any = import_module("prefect_ray")
+            return ray.RayTaskRunner(address=address, init_kwargs={} if address else options)
         from prefect_dask.task_runners import DaskTaskRunner
 
         if address:
@@ -120,9 +121,8 @@ class PrefectMapper:
         """What a task asks of Ray: a share of the cores, and a GPU where there is one."""
         if self.config.kind != "ray":
             return nullcontext()
-        from prefect_ray.context import remote_options
-
-        return remote_options(num_cpus=1, num_gpus=1 if _gpus() else 0)
+        context: Any = import_module("prefect_ray.context")
+        return context.remote_options(num_cpus=1, num_gpus=1 if _gpus() else 0)
 
 
 def _gpus() -> int:
