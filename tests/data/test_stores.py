@@ -20,7 +20,8 @@ def test_an_address_is_opened_through_its_cache(url, tmp_path):  # noqa: F811
     store = open_store(url)
     assert store.root == local_root(url)
     assert store.root.is_relative_to(tmp_path / "cache")
-    assert store.mirror is not None
+    assert str(store.mirror.objects.address) == name_of(store)
+    assert open_store(name_of(store)).root == store.root
 
 
 def test_the_bucket_is_asked_for_once_and_not_by_every_command(s3, url):  # noqa: F811

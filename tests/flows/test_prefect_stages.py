@@ -122,6 +122,7 @@ def test_a_long_stage_shows_how_far_it_is(prefect, store, monkeypatch):
     with get_client(sync_client=True) as client:
         key = ArtifactFilterKey(any_=["progress-count-numbers-all-0"])
         [shown] = client.read_artifacts(artifact_filter=ArtifactFilter(key=key))
+        shown_by = client.read_task_run(shown.task_run_id)
     assert (shown.type, shown.data) == ("progress", 100.0)
     assert shown.description == "count_numbers all/0: counting, 4 of 4 numbers"
-    assert shown.task_run_id is not None
+    assert shown_by.name == "count_numbers all/0"

@@ -69,7 +69,6 @@ def test_a_marked_folder_knows_its_address_and_a_copy_of_it_writes_under_another
     address = RemoteAddress("shelf", "a", "http://h:1")
     mark(tmp_path / "cache", address)
     found = marker_of(tmp_path / "cache")
-    assert found is not None
     assert found.address == address
     assert marker_of(tmp_path / "cache") == found
     shutil.copytree(tmp_path / "cache", tmp_path / "copy")

@@ -7,80 +7,22 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from pydantic import ValidationError
 
-from data.errors import ArtifactMissing, ConfigError, InputError
-from models.batches import ListSettings
-from models.encoders.text_encoder import EncoderConfig, TextEncoder
+from models.encoders.text_encoder import TextEncoder
 from models.student import Need, Shelf
-from models.students.embed_distill import EmbedDistillConfig
 from models.targets import Factor
-from models.teachers.bm25 import Bm25TeacherConfig
 from models.teachers.dual_encoder import DualEncoderConfig
 from models.teachers.dual_pooling import DualPoolingConfig
 from models.texts import passage_texts
-from models.training import TrainingConfig
-
-SHORT = TrainingConfig(
-    epochs=20, max_steps=12, batch_size=4, learning_rate=3e-3, warmup_share=0.0, precision="float32"
+from tests.models.students.embed_distill_lessons import (
+    LISTS,
+    SHORT,
+    TEXTS,
+    encoder_of,
+    settings,
+    small,
+    table_of,
 )
-LISTS = ListSettings(negatives=3, generated_share=1.0)
-TEXTS = ["where does the rhine rise", "yellow metal"]
-
-
-def encoder_of(backbone, **settings):
-    return EncoderConfig(model=str(backbone), precision="float32", max_tokens=32, **settings)
-
-
-@pytest.fixture
-def teacher(tiny_backbone):
-    return DualEncoderConfig(name="teacher", encoder=encoder_of(tiny_backbone))
-
-
-@pytest.fixture
-def vectors(tiny_collection, teacher):
-    """What the stage embed_passages makes with the teacher's encoder."""
-    return teacher.encoder.load().encode_passages(passage_texts(tiny_collection["passages"]))
-
-
-def table_of(tiny_collection, vectors):
-    width = vectors.shape[1]
-    columns = {"pid": tiny_collection["passages"]["pid"].to_pylist(), "vector": vectors}
-    return pl.DataFrame(columns, schema={"pid": pl.String, "vector": pl.Array(pl.Float32, width)})
-
-
-@pytest.fixture
-def lesson(make_lesson, teacher, tiny_collection, vectors):
-    """A lesson with a teacher and its vectors; half of the queries are generated."""
-    made = make_lesson()
-    written = pl.col("qid").is_in(["q01", "q03"])
-    queries = made.queries.with_columns(
-        origin=pl.when(written).then(pl.lit("generated")).otherwise("origin"),
-        source_pid=pl.when(written).then(pl.lit("rhine-1")).otherwise("source_pid"),
-    )
-    table = table_of(tiny_collection, vectors).lazy()
-    return replace(made, teacher=teacher, embeddings=table, queries=queries)
-
-
-def settings(**changes):
-    given = {"name": "e", "targets": Factor(by=20.0), "lists": LISTS, "training": SHORT}
-    return EmbedDistillConfig(**given | {"layers": (0,)} | changes)
-
-
-def small(tmp_path, tiny_backbone, width=16):
-    """A backbone of half the teacher's width, with its tokenizer."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from transformers import AutoTokenizer, BertConfig, BertModel
-
-    torch.manual_seed(3)
-    config = BertConfig.from_pretrained(tiny_backbone, hidden_size=width, intermediate_size=32)
-    BertModel(config).save_pretrained(tmp_path / "bare")
-    AutoTokenizer.from_pretrained(tiny_backbone).save_pretrained(tmp_path / "bare")
-    transformer = Transformer(str(tmp_path / "bare"), max_seq_length=64)
-    pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="mean")
-    SentenceTransformer(modules=[transformer, pooling], device="cpu").save(str(tmp_path / "small"))
-    return tmp_path / "small"
 
 
 def distances(student, lesson, teacher):
@@ -125,13 +67,6 @@ def test_an_asymmetric_student_never_encodes_a_passage(
     expected = student.encoder().encode_queries(TEXTS) @ vectors.T
     found = np.take_along_axis(expected, hits.rows, axis=1)
     assert hits.scores == pytest.approx(found, abs=1e-6)
-
-
-def test_without_vectors_an_asymmetric_student_finds_nothing(lesson, tiny_collection):
-    student = settings(training=SHORT.model_copy(update={"max_steps": 1})).build(0)
-    student.train(lesson)
-    with pytest.raises(ArtifactMissing, match="found no vectors of passages"):
-        student.retriever(Shelf(tiny_collection["passages"]))
 
 
 def test_an_asymmetric_student_trains_its_queries_tower_and_nothing_else(lesson):
@@ -202,21 +137,6 @@ def test_a_saved_student_scores_pairs_as_a_teacher_with_both_towers(
     assert teacher.facts()["engine"] == teacher.facts()["passages_engine"]
 
 
-def test_vectors_of_another_encoder_are_refused(lesson, tiny_backbone, tiny_collection, tmp_path):
-    other = encoder_of(small(tmp_path, tiny_backbone, width=32))
-    for encoder in (other, encoder_of(tiny_backbone, passage_prompt="gold ")):
-        made = encoder.load().encode_passages(passage_texts(tiny_collection["passages"]))
-        wrong = replace(lesson, embeddings=table_of(tiny_collection, made).lazy())
-        with pytest.raises(ConfigError, match=r"embed\.encoder: found vectors .* differ .* 'teacher'"):
-            settings().build(0).train(wrong)
-
-
-def test_vectors_of_another_width_are_refused(lesson, tiny_collection, vectors):
-    wrong = replace(lesson, embeddings=table_of(tiny_collection, vectors[:, :8].copy()).lazy())
-    with pytest.raises(ConfigError, match=r"embed\.encoder: found vectors .* by inf"):
-        settings().build(0).train(wrong)
-
-
 def test_a_symmetric_student_takes_vectors_of_passages_from_the_table_or_from_the_teacher(
     lesson, tiny_collection, vectors, tiny_backbone, tmp_path
 ):
@@ -285,42 +205,6 @@ def test_a_control_learns_from_no_teacher(make_lesson, tiny_backbone):
     assert not {"score_loss", "query_distance"} & set(curve["measure"])
 
 
-def test_a_teacher_without_vectors_is_refused(lesson):
-    with pytest.raises(ConfigError, match="without a model to look into"):
-        settings().build(0).train(replace(lesson, teacher=Bm25TeacherConfig(name="bm25")))
-
-
-def test_an_encoder_of_texts_is_no_teacher_of_pairs(lesson, tiny_backbone):
-    config = settings(mode="pair_targets", backbone=str(tiny_backbone))
-    with pytest.raises(ConfigError, match='expected a teacher of kind "dual_pooling"'):
-        config.build(0).train(lesson)
-
-
-def test_unit_vectors_are_not_matched_with_others(lesson, tiny_backbone, tmp_path):
-    from sentence_transformers import SentenceTransformer
-
-    folder = tmp_path / "no-norm"
-    plain = SentenceTransformer(str(tiny_backbone), device="cpu")
-    SentenceTransformer(modules=list(plain)[:2], device="cpu").save(str(folder))
-    teacher = DualEncoderConfig(name="long", encoder=encoder_of(folder))
-    with pytest.raises(ConfigError, match=r"similarity = 'cosine': found vectors .* length differs from 1"):
-        settings(mode="symmetric").build(0).train(replace(lesson, teacher=teacher, embeddings=None))
-
-
-def test_a_layer_that_is_not_there_is_refused(lesson):
-    with pytest.raises(InputError, match="the model has 2 layers"):
-        settings(layers=(0, 5)).build(0).train(lesson)
-
-
-def test_a_student_without_a_term_or_a_start_is_refused():
-    with pytest.raises(ValidationError, match="no term with a weight"):
-        settings(score_weight=0.0, match_weight=0.0)
-    with pytest.raises(ValidationError, match="no backbone"):
-        settings(mode="symmetric", score_weight=0.0, match_weight=0.0, label_weight=1.0)
-    with pytest.raises(ValidationError, match="no backbone"):
-        settings(mode="pair_targets")
-
-
 def test_vectors_of_pairs_are_matched_by_a_dual_encoder(make_lesson, tiny_backbone, tmp_path):
     teacher = DualPoolingConfig(name="dual", model=str(tiny_backbone), precision="float32", max_tokens=32)
     lesson = replace(make_lesson(), teacher=teacher, teacher_weights=tiny_backbone)
@@ -348,13 +232,6 @@ def test_vectors_of_pairs_are_matched_by_a_dual_encoder(make_lesson, tiny_backbo
     assert near < np.linalg.norm(queries)
     near = np.linalg.norm(own.encode_passages(["Gold Gold is a yellow metal that never rusts."]) - passages)
     assert near < np.linalg.norm(passages)
-
-
-def test_a_teacher_of_pairs_has_no_vectors_of_unit_length(make_lesson, tiny_backbone):
-    teacher = DualPoolingConfig(name="dual", model=str(tiny_backbone), precision="float32", max_tokens=32)
-    lesson = replace(make_lesson(), teacher=teacher, teacher_weights=tiny_backbone)
-    with pytest.raises(ConfigError, match='Set similarity = "dot"'):
-        settings(mode="pair_targets", backbone=str(tiny_backbone)).build(0).train(lesson)
 
 
 def test_the_same_seed_gives_identical_weights_also_of_the_projection(lesson, tiny_backbone, tmp_path):

@@ -1,0 +1,6 @@
+from tests.tasks.evaluations import (  # noqa: F401  (fixtures of several files)
+    candidates,
+    collection,
+    student,
+    teacher,
+)
