@@ -91,7 +91,7 @@ def draw_lists(lesson: Lesson, settings: ListSettings, training: TrainingConfig,
         ConfigError: no query has both a positive and a negative.
         SchemaError: a passage of a list has no answer.
     """
-    queries = _queries(lesson, settings.generated_share)
+    queries = train_queries(lesson, settings.generated_share)
     known = known_answers(queries, lesson.qrels)
     mined = sort_out(_mined(lesson, known, settings.negative_depth), known, lesson.passages, lesson.decisions)
     used = mined.positives.join(mined.negatives, on="qid", how="semi")
@@ -118,8 +118,8 @@ def draw_lists(lesson: Lesson, settings: ListSettings, training: TrainingConfig,
     )
 
 
-def _queries(lesson: Lesson, generated_share: float) -> pl.DataFrame:
-    """Queries to learn from: all human ones of the split, and a share of the generated ones."""
+def train_queries(lesson: Lesson, generated_share: float) -> pl.DataFrame:
+    """Queries of the split ``train`` to learn from: all human ones, and a share of the generated, by hash."""
     train = lesson.queries.filter(pl.col("split") == "train").select("qid", "text", "origin", "source_pid")
     queries = train.collect().sort("qid")
     place = places(queries["qid"].to_list(), GENERATED).astype(np.float64)
@@ -160,6 +160,14 @@ def _draw(plan: pl.DataFrame, negatives: pl.DataFrame, settings: ListSettings, s
     return plan.join(lists, on="list", maintain_order="left").select(
         query_id="qid", document_ids=pl.concat_list("positive", *filled)
     )
+
+
+def own_passages(rows: pl.DataFrame, settings: ListSettings) -> pl.DataFrame:
+    """Lists without labels, for a loss to which every passage of the step is a candidate of every query.
+
+    Shared passages are left out: they would be there twice.
+    """
+    return rows.select("query_id", pl.col("document_ids").list.head(1 + settings.negatives))
 
 
 def _shared(pairs: pl.DataFrame, own: pl.DataFrame, plan: pl.DataFrame) -> pl.DataFrame:

@@ -19,8 +19,7 @@ from jaxtyping import Bool, Int64
 
 from data.errors import ConfigError
 from data.known_answers import known_answers
-from data.splits import places
-from models.batches import GENERATED
+from models.batches import train_queries
 from models.false_negatives.decisions import verdicts
 from models.false_negatives.same_text import text_keys
 from models.generators.spans import SpansConfig
@@ -66,7 +65,7 @@ def asks_of(lesson: Lesson, *, generated_share: float, spans: SpansConfig | None
         ConfigError: no query of the split train has an answer, or the miner found nothing.
     """
     passages = lesson.passages.select("pid", "title", "text").collect().sort("pid").with_row_index("passage")
-    queries = _queries(lesson, generated_share)
+    queries = train_queries(lesson, generated_share)
     known = known_answers(queries, lesson.qrels)
     decided = _decided(lesson, known)
     wanted = pl.concat([known, decided.filter(action="relabel").select("qid", "pid")]).unique()
@@ -91,14 +90,6 @@ def asks_of(lesson: Lesson, *, generated_share: float, spans: SpansConfig | None
         mined=_numbered(_mined(lesson, miner), queries, passages),
         passages=passages.height,
     )
-
-
-def _queries(lesson: Lesson, generated_share: float) -> pl.DataFrame:
-    train = lesson.queries.filter(pl.col("split") == "train").select("qid", "text", "origin", "source_pid")
-    queries = train.collect().sort("qid")
-    place = places(queries["qid"].to_list(), GENERATED).astype(np.float64)
-    chosen = pl.Series(place < generated_share * 2.0**64, dtype=pl.Boolean)
-    return queries.filter((pl.col("origin") == "human") | chosen)
 
 
 def _decided(lesson: Lesson, known: pl.DataFrame) -> pl.DataFrame:

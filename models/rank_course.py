@@ -10,7 +10,6 @@ from collections.abc import Callable
 import polars as pl
 import pyarrow as pa
 
-from data.errors import ConfigError
 from data.splits import sample
 from models import fitting
 from models.encoders.seq2seq import Seq2Seq
@@ -24,6 +23,7 @@ from models.retrievers.identifier_keys import marked, weights
 from models.student import Lesson
 from models.training import TrainingConfig
 from models.writing import teach_rows
+from models.writing_student import index_of
 
 # What a list's answer is written as at each step; DGR's: its title, a part of its text, a pseudo-query.
 WRITTEN: dict[View, int] = {"title": 1, "body": 1, "query": 1}
@@ -51,20 +51,14 @@ def learn_ranking(
         ConfigError: there is no index, no teacher where one is needed, or nothing to learn.
         StageFailed: the loss is no longer a number.
     """
-    if lesson.identifiers is None:
-        raise ConfigError(
-            where="identifiers",
-            found="no index of identifiers",
-            expected="that of the passages, which the base has learned to write",
-            advice="Pass what the stage index_identifiers made.",
-        )
-    retriever = generative.retriever(lesson.identifiers)
+    index = index_of(lesson.identifiers)
+    retriever = generative.retriever(index)
     found = mine(lesson, retriever, settings)
     terms = terms_of(found.lists)
     lists = [one for one in found.lists if one.is_violated(terms.base_margin)]
     # A base that is right by the margin everywhere still has an order among the others to learn.
     lists = lists if lists and settings.only_violating else found.lists
-    identifiers = Identifiers.open(lesson.identifiers)
+    identifiers = Identifiers.open(index)
     model = speaking(generative.model, identifiers)
     maker = RowMaker(identifiers, lesson.seed)
     rows = [Taught(one, tuple(maker.rows(one.query, one.answer, WRITTEN, OF_QUERY))) for one in lists]

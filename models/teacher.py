@@ -1,6 +1,7 @@
 """What a teacher is: pairs of texts in, raw logits out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -13,6 +14,19 @@ from models.asked import Asked
 from models.retriever import Rows
 from models.scales import ScaleName
 from models.settings import Name, Settings
+
+
+@dataclass(frozen=True)
+class PairTexts:
+    """The texts of the pairs that a student is to score, where it teaches in its turn.
+
+    ``queries`` are those that ``query_rows`` will count, ``passages`` those that ``passage_rows`` will;
+    ``identifiers`` is the folder of the index of all passages, in their order, for one that finds with it.
+    """
+
+    queries: Sequence[str]
+    passages: Sequence[str]
+    identifiers: Path | None = None
 
 
 @runtime_checkable

@@ -1,7 +1,6 @@
 """What students share that make one vector of a text: its length, what a score is, whom they can serve."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -10,7 +9,7 @@ from pydantic import Field, PositiveFloat
 from models.encoder_student import ListStudentConfig
 from models.scales import ScaleName
 from models.student import PassageEncoder, Student
-from models.teacher import Teacher
+from models.teacher import PairTexts, Teacher
 
 if TYPE_CHECKING:
     from models.encoders.asymmetric import TwoTowers
@@ -46,18 +45,11 @@ class VectorStudentConfig(ListStudentConfig):
         """As its similarity."""
         return "cosine" if self.similarity == "cosine" else "inner_product"
 
-    def as_teacher(
-        self,
-        folder: Path,
-        queries: Sequence[str],
-        passages: Sequence[str],
-        identifiers: Path | None = None,
-    ) -> Teacher | None:
+    def as_teacher(self, folder: Path, texts: PairTexts) -> Teacher | None:
         """Score pairs by inner products of vectors."""
-        del identifiers
         from models.teachers.dual_encoder import DualEncoderTeacher
 
-        return DualEncoderTeacher(self.load(folder).encoder(), queries, passages)
+        return DualEncoderTeacher(self.load(folder).encoder(), texts.queries, texts.passages)
 
     def as_encoder(self, folder: Path) -> PassageEncoder | None:
         """The encoder of a trained student."""

@@ -23,7 +23,7 @@ import polars as pl
 import pyarrow as pa
 from pydantic import Field
 
-from models.batches import draw_lists
+from models.batches import draw_lists, own_passages
 from models.encoder_student import EncoderStudentConfig
 from models.hardware import resolve_precision
 from models.student import Lesson, Need, Shelf
@@ -151,9 +151,7 @@ def labelled(
         return config.targets.apply(rows, reference)
     if config.loss == "constant_margin":
         return rows.with_columns(label=pl.lit([1.0] * (config.lists.length - 1)))
-    # Every passage of the step is a candidate of every query; shared ones would be there twice.
-    own = pl.col("document_ids").list.head(1 + config.lists.negatives)
-    return rows.select("query_id", own)
+    return own_passages(rows, config.lists)
 
 
 def loss_of(config: BiEncoderConfig, model: Any) -> Any:  # noqa: ANN401  (SentenceTransformer in, Module out)

@@ -17,7 +17,6 @@ Source: Khattab, Zaharia 2020, https://arxiv.org/abs/2004.12832; for the loss kl
 (ColBERTv2), https://arxiv.org/abs/2112.01488
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,14 +24,14 @@ import polars as pl
 import pyarrow as pa
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from models.batches import Lists, draw_lists
+from models.batches import Lists, draw_lists, own_passages
 from models.encoder_student import EncoderStudentConfig
 from models.hardware import resolve_precision
 from models.retrievers.late_interaction import LateInteractionConfig, LateInteractionRetriever
 from models.scales import ScaleName
 from models.student import Lesson, Need, Shelf
 from models.targets import AnyTarget, Identity, TargetChoice
-from models.teacher import Teacher
+from models.teacher import PairTexts, Teacher
 from models.weights import fetch
 
 if TYPE_CHECKING:
@@ -123,18 +122,11 @@ class ColbertConfig(EncoderStudentConfig):
 
         return Colbert(self, open_token_model(folder))
 
-    def as_teacher(
-        self,
-        folder: Path,
-        queries: Sequence[str],
-        passages: Sequence[str],
-        identifiers: Path | None = None,
-    ) -> Teacher | None:
+    def as_teacher(self, folder: Path, texts: PairTexts) -> Teacher | None:
         """Score pairs by late interaction."""
-        del identifiers
         from models.teachers.late_interaction import LateInteractionTeacher
 
-        return LateInteractionTeacher(self.load(folder).encoder(), queries, passages)
+        return LateInteractionTeacher(self.load(folder).encoder(), texts.queries, texts.passages)
 
 
 class Colbert:
@@ -214,8 +206,7 @@ def labelled(
     """Give each list what its loss is told: targets, or nothing."""
     if config.loss != "infonce":
         return config.targets.apply(rows, reference)
-    # Every passage of the step is a candidate of every query; shared ones would be there twice.
-    return rows.select("query_id", pl.col("document_ids").list.head(1 + config.lists.negatives))
+    return own_passages(rows, config.lists)
 
 
 def loss_of(

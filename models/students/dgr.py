@@ -19,7 +19,6 @@ Differs: margins are in the unit of the base's scores by a rule (``models.losses
 query's view has keys and rows like the others.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,11 +27,10 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from data.errors import ConfigError
 from models.rank_lists import RankList, RankListSettings
-from models.scales import ScaleName
 from models.settings import Name, runtime
-from models.student import Lesson, Need, Shelf, StudentConfig
-from models.teacher import Teacher
+from models.student import Lesson, Need, Shelf
 from models.training import OneTaskTraining, TrainingConfig
+from models.writing_student import WritingStudentConfig, index_of
 
 if TYPE_CHECKING:
     from models.generative import Generative
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
     from models.retrievers.generative import GenerativeRetriever
 
 
-class DgrConfig(StudentConfig):
+class DgrConfig(WritingStudentConfig):
     """Which student it starts from, what lists it learns, and how they are compared with the teacher's."""
 
     kind: Literal["dgr"] = "dgr"
@@ -89,19 +87,9 @@ class DgrConfig(StudentConfig):
         return frozenset({Need.IDENTIFIERS, *taught})
 
     @property
-    def finds_with(self) -> frozenset[Need]:
-        """The index of the passages to find."""
-        return frozenset({Need.IDENTIFIERS})
-
-    @property
     def builds_on(self) -> Name | None:
         """Its base."""
         return self.base
-
-    @property
-    def scale(self) -> ScaleName:
-        """Sums of squared log-odds have no natural unit: they grow with the index."""
-        return "unknown"
 
     def terms(self, lists: list[RankList]) -> "RankTerms":
         """The loss, with margins in the unit of the lists' scores unless they are given.
@@ -142,49 +130,35 @@ class DgrConfig(StudentConfig):
 
         return Dgr(self, Generative.load(folder))
 
-    def as_teacher(
-        self,
-        folder: Path,
-        queries: Sequence[str],
-        passages: Sequence[str],
-        identifiers: Path | None = None,
-    ) -> Teacher | None:
-        """Score pairs by the keys of the query that the passage has; None without their index."""
-        from models.teachers.generative import GenerativeTeacher
-
-        if identifiers is None:
-            return None
-        return GenerativeTeacher(self.load(folder).whole.retriever(identifiers), queries, passages)
-
 
 class Dgr:
     """The student. ``generative`` is the base's, with its own weights once it has learned."""
 
     def __init__(self, config: DgrConfig, generative: "Generative | None" = None) -> None:
         self.config = config
-        self.generative = generative
+        self._generative = generative
         self.facts: dict[str, float] = {}
 
     @property
-    def whole(self) -> "Generative":
+    def generative(self) -> "Generative":
         """What it is once it has met its base.
 
         Raises:
             ConfigError: it has not.
         """
-        if self.generative is None:
+        if self._generative is None:
             raise ConfigError(
                 where=f"students.{self.config.name}.base",
                 found="a student that has not met its base",
                 expected=f"the trained student {self.config.base!r} to start from",
                 advice="Train it first.",
             )
-        return self.generative
+        return self._generative
 
     @property
     def model(self) -> Any:  # noqa: ANN401  (a model of transformers)
         """The weights."""
-        return self.whole.model.model
+        return self.generative.model.model
 
     def train(self, lesson: Lesson) -> pa.Table:
         """Learn the teacher's order of what the base retrieves; give the curve.
@@ -205,7 +179,7 @@ class Dgr:
                 expected="a student that does",
                 advice="Name one of kind minder or dgr.",
             )
-        self.generative = Generative.load(lesson.base.folder)
+        self._generative = Generative.load(lesson.base.folder)
         settings, training, terms = self.config.lists, self.config.training, self.config.terms
         curve, self.facts = learn_ranking(self.generative, lesson, settings, training, terms)
         return curve
@@ -216,16 +190,9 @@ class Dgr:
         Raises:
             ConfigError: the shelf has no index, or one of other tokens than the model's.
         """
-        if shelf.identifiers is None:
-            raise ConfigError(
-                where="identifiers",
-                found="no index of identifiers",
-                expected="one of the passages to find",
-                advice="Pass what the stage index_identifiers made.",
-            )
-        return self.whole.retriever(shelf.identifiers)
+        return self.generative.retriever(index_of(shelf.identifiers))
 
     def save(self, folder: Path) -> None:
         """Write a folder as the base's; nothing before it has met its base."""
-        if self.generative is not None:
-            self.generative.save(folder)
+        if self._generative is not None:
+            self._generative.save(folder)

@@ -15,7 +15,6 @@ BART-large, AdamW instead of fairseq's Adam; probabilities are shares among the 
 since nothing else can be written, and the output is the most expensive layer of a small model.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,13 +22,11 @@ import polars as pl
 import pyarrow as pa
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from data.errors import ConfigError
 from models.generative_settings import GenerativeSettings, RowSettings
-from models.scales import ScaleName
-from models.student import Lesson, Need, Shelf, StudentConfig
-from models.teacher import Teacher
+from models.student import Lesson, Need, Shelf
 from models.training import OneTaskTraining, TrainingConfig
 from models.weights import ModelName, fetch
+from models.writing_student import WritingStudentConfig, index_of
 
 if TYPE_CHECKING:
     from models.generative import Generative
@@ -41,7 +38,7 @@ ROOM = 16
 CHECKED = 64
 
 
-class MinderConfig(StudentConfig):
+class MinderConfig(WritingStudentConfig):
     """A model that writes identifiers, what it learns to write, and how it is searched with."""
 
     kind: Literal["minder"] = "minder"
@@ -69,16 +66,6 @@ class MinderConfig(StudentConfig):
         """The index: no teacher, for it is the control of those that have one."""
         return frozenset({Need.IDENTIFIERS})
 
-    @property
-    def finds_with(self) -> frozenset[Need]:
-        """The index of the passages to find."""
-        return frozenset({Need.IDENTIFIERS})
-
-    @property
-    def scale(self) -> ScaleName:
-        """Sums of squared log-odds have no natural unit: they grow with the index."""
-        return "unknown"
-
     def build(self, seed: int) -> "Minder":
         """Open the backbone; ``seed`` decides what of its decoder starts from nothing.
 
@@ -105,20 +92,6 @@ class MinderConfig(StudentConfig):
 
         found = Generative.load(folder)
         return Minder(self, Generative(found.model, self.search, self.training.precision))
-
-    def as_teacher(
-        self,
-        folder: Path,
-        queries: Sequence[str],
-        passages: Sequence[str],
-        identifiers: Path | None = None,
-    ) -> Teacher | None:
-        """Score pairs by the query's keys that the passage has; None without the index of the passages."""
-        from models.teachers.generative import GenerativeTeacher
-
-        if identifiers is None:
-            return None
-        return GenerativeTeacher(self.load(folder).generative.retriever(identifiers), queries, passages)
 
 
 class Minder:
@@ -148,7 +121,7 @@ class Minder:
         from models.writing import WritingLoss, teach_rows
 
         settings = self.config.training
-        identifiers = Identifiers.open(_index(lesson.identifiers))
+        identifiers = Identifiers.open(index_of(lesson.identifiers))
         model = speaking(self.generative.model, identifiers)
         rows, queries = rows_to_learn(lesson, identifiers, self.config.rows)
         loss = WritingLoss(model, self.config.smoothing)
@@ -172,19 +145,8 @@ class Minder:
         Raises:
             ConfigError: the shelf has no index, or one of other tokens than the model's.
         """
-        return self.generative.retriever(_index(shelf.identifiers))
+        return self.generative.retriever(index_of(shelf.identifiers))
 
     def save(self, folder: Path) -> None:
         """Write a folder that ``AutoModelForSeq2SeqLM.from_pretrained`` opens as the same model."""
         self.generative.save(folder)
-
-
-def _index(folder: Path | None) -> Path:
-    if folder is None:
-        raise ConfigError(
-            where="identifiers",
-            found="no index of identifiers",
-            expected="one of the passages to find",
-            advice="Pass what the stage index_identifiers made.",
-        )
-    return folder

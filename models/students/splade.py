@@ -19,7 +19,6 @@ Source: Formal et al. 2021, https://arxiv.org/abs/2109.10086
 """
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,13 +26,13 @@ import polars as pl
 import pyarrow as pa
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from models.batches import Lists, draw_lists
+from models.batches import Lists, draw_lists, own_passages
 from models.encoder_student import EncoderStudentConfig
 from models.hardware import resolve_precision
 from models.scales import ScaleName
 from models.student import Lesson, Need, Shelf
 from models.targets import AnyTarget, Identity, TargetChoice
-from models.teacher import Teacher
+from models.teacher import PairTexts, Teacher
 from models.weights import fetch
 
 if TYPE_CHECKING:
@@ -118,18 +117,11 @@ class SpladeConfig(EncoderStudentConfig):
 
         return Splade(self, open_term_model(folder))
 
-    def as_teacher(
-        self,
-        folder: Path,
-        queries: Sequence[str],
-        passages: Sequence[str],
-        identifiers: Path | None = None,
-    ) -> Teacher | None:
+    def as_teacher(self, folder: Path, texts: PairTexts) -> Teacher | None:
         """Score pairs by inner products of term weights."""
-        del identifiers
         from models.teachers.term_teacher import TermTeacher
 
-        return TermTeacher(self.load(folder).encoder(), queries, passages)
+        return TermTeacher(self.load(folder).encoder(), texts.queries, texts.passages)
 
 
 class Splade:
@@ -229,5 +221,4 @@ def labelled(config: SpladeConfig, rows: pl.DataFrame, reference: pl.LazyFrame |
     """Give each list what its loss is told: targets, or nothing."""
     if config.loss != "infonce":
         return config.targets.apply(rows, reference)
-    # Every passage of the step is a candidate of every query; shared ones would be there twice.
-    return rows.select("query_id", pl.col("document_ids").list.head(1 + config.lists.negatives))
+    return own_passages(rows, config.lists)

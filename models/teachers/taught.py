@@ -15,7 +15,7 @@ from data.errors import ConfigError
 from models.scales import ScaleName
 from models.student import Need
 from models.students import StudentChoice
-from models.teacher import Teacher, TeacherConfig
+from models.teacher import PairTexts, Teacher, TeacherConfig
 
 
 class TaughtConfig(TeacherConfig):
@@ -73,7 +73,7 @@ class TaughtConfig(TeacherConfig):
             ConfigError: it was not trained, or its kind can only retrieve.
         """
         folder = _trained(self.name, weights)
-        found = self.student.as_teacher(folder, queries, passages, self._identifiers)
+        found = self.student.as_teacher(folder, PairTexts(queries, passages, self._identifiers))
         if found is None:
             raise ConfigError(
                 where=f"teachers.{self.name}.student",

@@ -4,6 +4,7 @@ import pytest
 from models.students.bi_encoder import BiEncoderConfig
 from models.students.embed_distill import EmbedDistillConfig
 from models.students.md2pr import Md2prConfig
+from models.teacher import PairTexts
 
 TEXTS = ["the rhine rises in the alps", "gold is a yellow metal", "bach wrote fugues"]
 # Settings that need no teacher.
@@ -26,7 +27,7 @@ def test_a_trained_student_serves_as_encoder_and_as_teacher_with_the_same_vector
     assert vectors.shape == (3, encoder.width)
     if similarity == "cosine":
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=0.01)
-    teacher = config.as_teacher(tmp_path / "model", TEXTS, TEXTS)
+    teacher = config.as_teacher(tmp_path / "model", PairTexts(TEXTS, TEXTS))
     rows = np.arange(3)
     queries = config.load(tmp_path / "model").encoder().encode_queries(TEXTS)
     np.testing.assert_allclose(teacher.score(rows, rows[::-1]), (queries * vectors[::-1]).sum(1), rtol=0.02)

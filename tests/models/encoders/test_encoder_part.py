@@ -1,16 +1,10 @@
 import pytest
 import torch
-from transformers import (
-    AutoTokenizer,
-    BartConfig,
-    BartModel,
-    T5Config,
-    T5EncoderModel,
-    T5ForConditionalGeneration,
-)
+from transformers import AutoTokenizer, BartModel, T5EncoderModel, T5ForConditionalGeneration
 
 from models.encoders.encoder_part import match_depth, open_encoder
 from models.encoders.tower import tower
+from tests.models.tiny_models import bart_config, random_model, saved, t5_config
 
 TEXTS = ["yellow metal", "where does the rhine rise"]
 
@@ -19,25 +13,11 @@ TEXTS = ["yellow metal", "where does the rhine rise"]
 def folders(tiny_backbone, tmp_path_factory):
     """A T5 and a BART with random weights and the tiny vocabulary."""
     tokenizer = AutoTokenizer.from_pretrained(tiny_backbone)
-    found = {}
-    torch.manual_seed(0)
-    small = {"vocab_size": len(tokenizer), "d_model": 16, "pad_token_id": tokenizer.pad_token_id}
-    t5 = T5Config(**small, d_ff=32, d_kv=8, num_layers=2, num_heads=2, decoder_start_token_id=0)
-    bart = BartConfig(
-        **small,
-        encoder_layers=3,
-        decoder_layers=1,
-        encoder_ffn_dim=32,
-        decoder_ffn_dim=32,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        max_position_embeddings=64,
-    )
-    for name, model in {"t5": T5ForConditionalGeneration(t5), "bart": BartModel(bart)}.items():
-        found[name] = tmp_path_factory.mktemp(name)
-        model.save_pretrained(found[name])
-        tokenizer.save_pretrained(found[name])
-    return found
+    made = {
+        "t5": random_model(T5ForConditionalGeneration, t5_config(tokenizer, num_layers=2)),
+        "bart": random_model(BartModel, bart_config(tokenizer, encoder_layers=3)),
+    }
+    return saved(made, tokenizer, tmp_path_factory)
 
 
 def states(model, text):

@@ -3,11 +3,17 @@ import sys
 
 import pytest
 import torch
-from transformers import AutoModelForSeq2SeqLM
+from transformers import (
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    BartForConditionalGeneration,
+    T5ForConditionalGeneration,
+)
 
 from models.encoders import seq2seq
 from models.encoders.seq2seq import padded
 from models.encoders.seq2seq_opening import open_seq2seq
+from tests.models.tiny_models import bart_config, random_model, saved, t5_config
 
 TEXTS = ["where does the rhine rise", "gold"]
 ROWS = torch.tensor([0, 1, 0, 0])
@@ -18,33 +24,15 @@ WORDS = ["the rhine rises", "gold", "gold metal", "the rhine"]
 @pytest.fixture(scope="session")
 def checkpoints(tiny_backbone, tmp_path_factory):
     """Folders of a random T5 and a random BART with the tiny backbone's vocabulary, by name."""
-    from transformers import (
-        AutoTokenizer,
-        BartConfig,
-        BartForConditionalGeneration,
-        T5Config,
-        T5ForConditionalGeneration,
-    )
-
     tokenizer = AutoTokenizer.from_pretrained(tiny_backbone)
-    shared = {"vocab_size": len(tokenizer), "d_model": 16, "pad_token_id": 0, "eos_token_id": 3}
-    start = {"decoder_start_token_id": 2, "bos_token_id": 2}
-    t5 = T5Config(**shared, **start, d_ff=32, d_kv=8, num_layers=1, num_heads=2)
-    sides = {f"{side}_{name}": 2 for side in ("encoder", "decoder") for name in ("layers", "attention_heads")}
-    widths = {"encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "max_position_embeddings": 64}
-    bart = BartConfig(**shared, **start, **sides, **widths)
-    folders = {}
-    for name, kind, config in (
-        ("t5", T5ForConditionalGeneration, t5),
-        ("bart", BartForConditionalGeneration, bart),
-    ):
-        torch.manual_seed(0)
-        folders[name] = tmp_path_factory.mktemp(name)
-        model = kind(config)
-        if name == "bart":
-            model.final_logits_bias.normal_()
-        model.save_pretrained(folders[name])
-        tokenizer.save_pretrained(folders[name])
+    marks = {"eos_token_id": 3, "decoder_start_token_id": 2, "bos_token_id": 2}
+    deeper = {"encoder_layers": 2, "decoder_layers": 2}
+    made = {
+        "t5": random_model(T5ForConditionalGeneration, t5_config(tokenizer, **marks)),
+        "bart": random_model(BartForConditionalGeneration, bart_config(tokenizer, **marks, **deeper)),
+    }
+    made["bart"].final_logits_bias.normal_()
+    folders = saved(made, tokenizer, tmp_path_factory)
     return folders | {"warm": tiny_backbone, "fresh": tiny_backbone}
 
 

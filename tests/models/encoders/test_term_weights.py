@@ -6,6 +6,7 @@ from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, RobertaConf
 from models.encoders import term_weights
 from models.encoders.term_weights import TermWeights
 from models.fitting import set_dropout
+from tests.models.tiny_models import SIZES, random_model
 
 TEXTS = ["gold is a yellow metal that never rusts", "iron", "the rhine rises in the swiss alps ."]
 ARCHITECTURES = {
@@ -19,18 +20,8 @@ def model(request, tiny_backbone, tmp_path):
     """A random masked language model as a SparseEncoder; about half of its logits are above 0."""
     config, architecture = ARCHITECTURES[request.param]
     tokenizer = AutoTokenizer.from_pretrained(tiny_backbone)
-    torch.manual_seed(0)
-    small = config(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=64,
-        initializer_range=0.3,
-        pad_token_id=0,
-    )
-    architecture(small).save_pretrained(tmp_path)
+    small = config(**SIZES, vocab_size=len(tokenizer), initializer_range=0.3, pad_token_id=0)
+    random_model(architecture, small).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     made = SparseEncoder(str(tmp_path), device="cpu")
     set_dropout(made, 0.0)

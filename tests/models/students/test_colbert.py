@@ -1,6 +1,3 @@
-import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import polars as pl
@@ -20,17 +17,10 @@ from models.students.colbert import ColbertConfig, labelled, loss_of
 from models.targets import Factor
 from models.teachers.taught import TaughtConfig
 from models.training import TrainingConfig
+from tests.models.students.library_scores import library_scores
 
 SHORT = TrainingConfig(max_steps=2, batch_size=2, precision="float32")
 TEXTS = ["gold is a yellow metal", "iron rusts.", "bach lived"]
-# What whoever has the library does with a saved student.
-OPEN = """
-import json, sys
-from sentence_transformers import MultiVectorEncoder
-model = MultiVectorEncoder(sys.argv[1], device="cpu")
-scores = model.similarity(model.encode_query([sys.argv[2]]), model.encode_document(sys.argv[3:]))
-print(json.dumps(scores[0].tolist()))
-"""
 
 
 @pytest.fixture
@@ -112,9 +102,7 @@ def test_the_saved_folder_scores_as_the_student_in_the_library_in_a_new_process(
     rows = [(str(place), "", text) for place, text in enumerate(TEXTS)]
     retriever = student.retriever(Shelf(from_rows(rows, PASSAGES)))
     hits = retriever.search(retriever.encode([query]), 3)
-    command = [sys.executable, "-c", OPEN, str(tmp_path / "model"), query, *TEXTS]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    scores = torch.tensor(json.loads(said))
+    scores = torch.tensor(library_scores("MultiVectorEncoder", tmp_path / "model", query, TEXTS))
     # the index holds sixteen bits of each number, and 32 tokens are added up
     assert hits.scores[0].tolist() == pytest.approx(scores[hits.rows[0]].tolist(), abs=1e-2)
     model = student.model.eval()

@@ -88,13 +88,3 @@ def test_a_base_that_writes_no_identifiers_is_refused(make_lesson, tiny_backbone
     for lesson, found in ((make_lesson(), "found no base"), (other, "which writes no identifiers")):
         with pytest.raises(ConfigError, match=found):
             dgr().build(seed=0).train(lesson)
-
-
-def test_it_teaches_in_its_turn(tiny_minder, tiny_collection, tiny_identifiers, shelf):
-    passages = tiny_collection["passages"]["text"].to_pylist()
-    assert dgr().as_teacher(tiny_minder.folder, QUERIES, passages) is None
-    teacher = dgr().as_teacher(tiny_minder.folder, QUERIES, passages, tiny_identifiers)
-    retriever = dgr().load(tiny_minder.folder).retriever(shelf)
-    hits = retriever.search(retriever.encode(QUERIES[:1]), 1)
-    found = teacher.score(hits.rows[0] * 0, hits.rows[0])
-    assert found.tolist() == pytest.approx(hits.scores[0].tolist(), rel=1e-4)

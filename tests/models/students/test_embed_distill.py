@@ -11,6 +11,7 @@ import torch
 from models.encoders.text_encoder import TextEncoder
 from models.student import Need, Shelf
 from models.targets import Factor
+from models.teacher import PairTexts
 from models.teachers.dual_encoder import DualEncoderConfig
 from models.teachers.dual_pooling import DualPoolingConfig
 from models.texts import passage_texts
@@ -130,7 +131,8 @@ def test_a_saved_student_scores_pairs_as_a_teacher_with_both_towers(
     student = config.build(0)
     student.train(lesson)
     student.save(tmp_path / "model")
-    teacher = config.as_teacher(tmp_path / "model", TEXTS, passage_texts(tiny_collection["passages"]))
+    texts = PairTexts(TEXTS, passage_texts(tiny_collection["passages"]))
+    teacher = config.as_teacher(tmp_path / "model", texts)
     rows = np.array([0, 1, 1]), np.array([3, 0, 7])
     queries = student.encoder().encode_queries(TEXTS)
     assert teacher.score(*rows) == pytest.approx((queries[rows[0]] * vectors[rows[1]]).sum(1), abs=1e-5)

@@ -18,6 +18,7 @@ from models.students.minder import MinderConfig
 from models.students.splade import SpladeConfig
 from models.targets import Factor
 from models.training import TrainingConfig
+from tests.models.cutting_off import counted, cut_off, going_on, kept_at
 
 TWENTY_STEPS = TrainingConfig(
     epochs=20, max_steps=20, batch_size=4, learning_rate=3e-3, warmup_share=0.0, precision="float32"
@@ -181,3 +182,21 @@ def test_the_same_seed_gives_identical_weights(config, make_lesson):
         student.train(make_lesson(seed))
     assert all(map(torch.equal, weights(first), weights(second)))
     assert not all(map(torch.equal, weights(first), weights(other)))
+
+
+@pytest.mark.parametrize(
+    "config", {config.kind: config for config in reversed(SETTINGS)}.values(), ids=lambda each: each.kind
+)
+def test_a_training_that_was_cut_off_goes_on_to_the_same_weights_and_curve(
+    config, make_lesson, tiny_backbone, tmp_path, monkeypatch
+):
+    often = config.training.model_copy(update={"checkpoint_seconds": 1e-9, "dropout": 0.1})
+    config = config.model_copy(update={"training": often, "backbone": str(tiny_backbone)})
+    whole, cut, goes_on = (config.build(seed=0) for _ in range(3))
+    lesson, kept = make_lesson(1), tmp_path / "kept"
+    curve = whole.train(lesson)
+    cut_off(cut.train, lesson, kept, monkeypatch, step=8)
+    assert kept_at(kept) == {"1": "step-7"}
+    assert goes_on.train(going_on(lesson, kept)).equals(curve)
+    assert all(map(torch.equal, weights(whole), weights(goes_on)))
+    assert counted(whole.facts) == counted(goes_on.facts)

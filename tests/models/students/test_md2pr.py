@@ -14,6 +14,7 @@ from models.batches import ListSettings
 from models.student import Need, Shelf
 from models.students.md2pr import Md2prConfig, labelled
 from models.targets import Factor, MinMax
+from models.teacher import PairTexts
 from models.teachers.cross_encoder import CrossEncoderConfig
 from models.teachers.reading import open_ranker
 from models.training import TrainingConfig
@@ -200,7 +201,8 @@ def test_the_saved_folder_scores_as_the_student_in_a_fresh_process(config, lesso
 def test_it_may_teach_in_its_turn(config, tmp_path):
     chosen = config()
     chosen.build(0).save(tmp_path / "model")
-    teacher = chosen.as_teacher(tmp_path / "model", ["yellow metal"], ["gold is a yellow metal", "bach"])
+    texts = PairTexts(["yellow metal"], ["gold is a yellow metal", "bach"])
+    teacher = chosen.as_teacher(tmp_path / "model", texts)
     rows = torch.tensor([0, 0]).numpy(), torch.tensor([0, 1]).numpy()
     assert teacher.score(*rows).shape == (2,)
     assert chosen.scale == "cosine"

@@ -47,12 +47,3 @@ def test_long_queries_keep_their_mark(config):
     read = model.tokenizer(text, truncation=True, max_length=model.max_tokens)["input_ids"]
     assert len(read) == model.max_tokens
     assert read[-8:] == model.tokenizer(text)["input_ids"][-8:]
-
-
-def test_it_teaches_only_where_the_index_is(config, tmp_path, tiny_identifiers, tiny_collection):
-    config.build(seed=0).save(tmp_path / "model")
-    passages = tiny_collection["passages"]["text"].to_pylist()
-    given = tmp_path / "model", ["yellow metal"], passages
-    assert config.as_teacher(*given) is None
-    teacher = config.as_teacher(*given, identifiers=tiny_identifiers)
-    assert teacher is not None

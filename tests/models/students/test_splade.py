@@ -1,4 +1,3 @@
-import json
 import subprocess
 import sys
 from typing import get_args
@@ -11,17 +10,11 @@ from models.contracts import CONTRACTS
 from models.student import Need, Shelf
 from models.students.splade import LossName, SpladeConfig, labelled
 from models.targets import AffineTo, Factor
+from models.teacher import PairTexts
 from models.training import TrainingConfig
+from tests.models.students.library_scores import library_scores
 
 SHORT = TrainingConfig(epochs=4, max_steps=4, batch_size=2, learning_rate=1e-3, precision="float32")
-# What whoever has the library does with a saved student.
-OPEN = """
-import json, sys
-from sentence_transformers import SparseEncoder
-model = SparseEncoder(sys.argv[1], device="cpu")
-scores = model.similarity(model.encode_query([sys.argv[2]]), model.encode_document(sys.argv[3:]))
-print(json.dumps(scores[0].tolist()))
-"""
 
 
 @pytest.fixture
@@ -109,8 +102,7 @@ def test_whoever_has_the_library_gets_the_same_scores(config, make_lesson, shelf
     student.train(make_lesson())
     student.save(tmp_path / "model")
     query, texts = "where does the rhine rise", shelf.texts("{title} {text}")
-    command = [sys.executable, "-c", OPEN, str(tmp_path / "model"), query, *texts]
-    scores = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    scores = library_scores("SparseEncoder", tmp_path / "model", query, texts)
     retriever = student.retriever(shelf)
     hits = retriever.search(retriever.encode([query]), len(texts))
     found = {
@@ -129,7 +121,7 @@ def test_as_a_teacher_it_scores_pairs_as_it_finds_them(config, make_lesson, shel
     queries, texts = ["yellow metal", "who wrote fugues"], shelf.texts("{title} {text}")
     retriever = student.retriever(shelf)
     hits = retriever.search(retriever.encode(queries), 3)
-    teacher = chosen.as_teacher(tmp_path / "model", queries, texts)
+    teacher = chosen.as_teacher(tmp_path / "model", PairTexts(queries, texts))
     for place in range(2):
         rows = hits.rows[place][hits.rows[place] >= 0]
         scores = teacher.score(rows * 0 + place, rows)

@@ -37,7 +37,7 @@ def test_its_scores_are_on_the_scale_of_its_student(student):
 
 def test_a_student_that_only_retrieves_cannot_teach(tmp_path):
     class Mute(BiEncoderConfig):
-        def as_teacher(self, folder, queries, passages, identifiers=None):
+        def as_teacher(self, folder, texts):
             return None
 
     silent = TaughtConfig.model_construct(name="mute", student=Mute(name="mute"))
@@ -54,8 +54,8 @@ def test_a_student_that_writes_teaches_with_the_index_and_not_without(tmp_path):
     given = {}
 
     class Writing(MinderConfig):
-        def as_teacher(self, folder, queries, passages, identifiers=None):
-            given["index"] = identifiers
+        def as_teacher(self, folder, texts):
+            given["index"] = texts.identifiers
 
     teacher = TaughtConfig.model_construct(name="writer", student=Writing(name="writer"))
     assert teacher.needs_identifiers
