@@ -119,7 +119,7 @@ def score(root: Path, pairs: int, seconds_per_pair: float = 0.0) -> dict[str, ob
     store = ArtifactStore(root)
     teacher = FakeConfig(seconds_per_pair=seconds_per_pair)
     config = Score.model_construct(teacher=teacher, options=ScoreConfig())
-    with store.drafting() as draft:
+    with store.drafting(score_candidates.name, "measured") as draft:
         score_candidates.body(draft, store, config, **inputs)
         return draft.facts
 

@@ -3,6 +3,7 @@
     <root>/<stage>/<key>/manifest.json               written last; no manifest, no artifact
     <root>/<stage>/<key>/<table>-<digest>.parquet    parts are named by their content,
     <root>/<stage>/<key>/<folder>-<digest>/          so a rebuild never overwrites one in use
+    <root>/.kept/<stage>/<key>/                      of a stage that was cut off, until it is published
     <root>/.drafts  .locks  digests.json             scratch; may be deleted when nothing runs
 
 A manifest carries the SHA-256 of its own bytes; one that does not have these bytes is none.
@@ -135,14 +136,24 @@ class ArtifactStore:
         if not any(self._file_damage(folder / name, entry) for name, entry in files):
             self.mirror.push(manifest)
 
+    def kept(self, stage: str, key: str) -> Path:
+        """Where a stage that makes an artifact keeps what it needs to go on after it was cut off."""
+        return self.root / ".kept" / stage / key
+
     @contextmanager
-    def drafting(self) -> Generator[Draft]:
-        """Give an empty draft; whatever is left of it at the end is removed."""
+    def drafting(self, stage: str, key: str) -> Generator[Draft]:
+        """Give an empty draft of an artifact; whatever is left of it at the end is removed."""
+        with self.lending() as scratch:
+            yield Draft(scratch, self.kept(stage, key))
+
+    @contextmanager
+    def lending(self) -> Generator[Path]:
+        """Give an empty folder for as long as the block lasts."""
         drafts = self.root / ".drafts"
         drafts.mkdir(parents=True, exist_ok=True)
         scratch = Path(mkdtemp(dir=drafts, prefix=f"{os.getpid()}-"))
         try:
-            yield Draft(scratch)
+            yield scratch
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
@@ -159,6 +170,7 @@ class ArtifactStore:
                 self.digests.remember(place / entry.name if entry.name else place, entry.sha256)
         _write_atomically(target / MANIFEST, sealed(manifest.model_dump_json(indent=1).encode()))
         self.digests.save()
+        shutil.rmtree(self.kept(manifest.stage, manifest.key), ignore_errors=True)
         if self.mirror:
             self.mirror.push(manifest)
 

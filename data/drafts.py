@@ -18,10 +18,17 @@ from data.tables import RowWriter
 
 
 class Draft:
-    """Where a stage puts what it makes. Nothing of it exists for others until it is published."""
+    """Where a stage puts what it makes. Nothing of it exists for others until it is published.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: goes with the draft.
+        kept: stays until the draft is published, for a stage that can go on where it was cut off; it need
+            not be there yet.
+    """
+
+    def __init__(self, folder: Path, kept: Path) -> None:
         self.scratch = folder
+        self.kept = kept
         self.facts: dict[str, Any] = {}
 
     def write(self, table: pa.Table, schema: TableSchema) -> None:

@@ -1,6 +1,7 @@
 """``distill``: run, plan, ls, show, path, why, diff, verify, gc, export, import, serve.
 
-Exit 0 fine, 1 a stage failed or a file is damaged, 2 the input is wrong, 3 a teacher fell short of the gate.
+Exit 0 fine, 1 a stage failed or a file is damaged, 2 the input is wrong, 3 a teacher fell short of the gate,
+130 or 143 stopped by Ctrl-C or SIGTERM.
 """
 
 import argparse
@@ -28,10 +29,12 @@ from flows import (
 )
 from flows.distill_pipeline import STAGES
 from flows.following import rank
+from flows.interruption import exit_code, terminable
 from flows.planning import Choice
 from flows.records import folder_of, manifests, tables_glob
 
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
+ON_STOP = ("Nothing is half done.", "What is committed stays; the same command goes on from there.")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,7 +114,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     root: str = given.artifacts or os.environ.get("DISTILL_ARTIFACTS", "artifacts")
     try:
-        COMMANDS[given.command](given, open_store(root))
+        with terminable():
+            COMMANDS[given.command](given, open_store(root))
+    except KeyboardInterrupt as stopped:
+        print(f"distill: stopped. {ON_STOP[given.command == 'run']}", file=sys.stderr)
+        return exit_code(stopped)
     except InputError as error:
         print(f"distill: {error}", file=sys.stderr)
         return 2

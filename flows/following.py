@@ -45,7 +45,7 @@ def make_following(store: ArtifactStore) -> Make:
             )
         key = stage.recipe(store, config, inputs).key
         if stage.name in TRAINED_TOGETHER and store.whole(stage.name, key) is None:
-            with store.drafting() as draft:
+            with store.drafting(stage.name, key) as draft:
                 stage.body(draft, store, config, **inputs)
         return _published(store, stage, key).ref.model_copy(update={"of": of})
 

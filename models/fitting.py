@@ -1,8 +1,8 @@
 """Fit a model with its library's trainer, and watch the loss on the way.
 
 The trainers of sentence-transformers are one trainer underneath, so that arguments, progress, the
-curve and the refusal of a diverging run are written once, here. Nothing is saved on the way: a
-trainer's checkpoints hold pickles, and a stage is made whole or not at all.
+curve and the refusal of a diverging run are written once, here. The trainer saves nothing on the way, for
+its checkpoints hold pickles: ``models.resuming`` keeps what a training that is cut off needs to go on.
 """
 
 import math
@@ -19,7 +19,8 @@ from sentence_transformers.base.sampler import DefaultBatchSampler
 from sentence_transformers.base.training_args import BaseTrainingArguments
 from sentence_transformers.util import resolve_ids
 from torch import nn
-from torch.utils.data import SequentialSampler
+from torch.optim import Optimizer
+from torch.utils.data import SequentialSampler, Subset
 from transformers import PrinterCallback, Trainer, TrainerCallback, get_linear_schedule_with_warmup
 
 from data.errors import ConfigError
@@ -28,6 +29,7 @@ from models.batches import Lists
 from models.encoders.attention import fast_attention
 from models.hardware import device, keep_freed_memory, resolve_precision
 from models.multi_task import with_tasks
+from models.resuming import Keeper
 from models.student import Lesson
 from models.trainers import OnceTokenized
 from models.training import TrainingConfig
@@ -97,13 +99,10 @@ def teach(
             callbacks=list(course.callbacks),
             optimizers=carried,
         )
-        if carried[0] is None:
-            trainer.create_optimizer()
-            trainer.lr_scheduler = get_linear_schedule_with_warmup(
-                trainer.optimizer, arguments.get_warmup_steps(steps), steps
-            )
+        schedule(trainer, steps)
         carried = trainer.optimizer, trainer.lr_scheduler
-        curves.append(pl.DataFrame(fit(trainer, course.loss)).with_columns(pl.col("step") + done))
+        found = fit(trainer, course.loss, settings, lesson)
+        curves.append(pl.DataFrame(found).with_columns(pl.col("step") + done))
         done += arguments.max_steps
     return pl.concat(curves).to_arrow().cast(CURVE.columns)
 
@@ -203,15 +202,40 @@ def parameters(model: nn.Module) -> float:
     return float(sum(weights.numel() for weights in model.parameters()))
 
 
-def fit(trainer: Trainer, loss: nn.Module | None = None) -> pa.Table:
+def schedule(trainer: Trainer, steps: int) -> None:
+    """Give a trainer an optimizer and the linear schedule of so many steps, unless it goes on with others."""
+    if trainer.lr_scheduler is None:
+        trainer.create_optimizer()
+        warmup = trainer.args.get_warmup_steps(steps)
+        trainer.lr_scheduler = get_linear_schedule_with_warmup(
+            cast("Optimizer", trainer.optimizer), warmup, steps
+        )
+
+
+def fit(trainer: Trainer, loss: nn.Module, settings: TrainingConfig, lesson: Lesson) -> pa.Table:
     """Train to the end and give the curve (table ``curve``), with what a ``Watched`` loss measures.
+
+    Where the lesson has a place for what is kept, a training that was cut off goes on from there.
 
     Raises:
         StageFailed: the loss is no longer a number.
     """
+    schedule(trainer, trainer.args.max_steps)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Watch(loss if isinstance(loss, Watched) else None))
+    if lesson.resumption is not None:
+        keeper = Keeper(lesson.resumption, trainer, loss, settings.checkpoint_seconds)
+        if keeper.step == trainer.args.max_steps:
+            return curve(keeper.history)
+        trainer.add_callback(keeper)
+        trainer.train_dataset = _from(trainer.train_dataset, keeper.step * settings.batch_size)
     keep_freed_memory()
     with fast_attention(cast("nn.Module", trainer.model)):
         trainer.train()
     return curve(trainer.state.log_history)
+
+
+def _from(rows: Any, first: int) -> Any:  # noqa: ANN401  (torch's Dataset in and out, or the library's)
+    """The rows that are left, which are taken in their order."""
+    left = range(first, len(rows))
+    return rows.select(left) if isinstance(rows, Dataset) else Subset(rows, left)

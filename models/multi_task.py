@@ -12,7 +12,7 @@ is measured, at the price of another backward pass for each: 1 where both want t
 meet, below 0 where what helps one harms the other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -80,6 +80,15 @@ class MultiTask(nn.Module):
         self._steps += 1
         none = next(iter(own.values())).new_zeros(())
         return {**own, **dict.fromkeys(self._weights, none), **beside}
+
+    def memory(self) -> dict[str, Tensor]:
+        """What was drawn, and how many steps there were (``models.resuming``)."""
+        return {"draws": self._draws.get_state(), "steps": torch.tensor(self._steps)}
+
+    def recall(self, memory: Mapping[str, Tensor]) -> None:
+        """Draw on."""
+        self._draws.set_state(memory["draws"])
+        self._steps = int(memory["steps"])
 
     def measures(self) -> dict[str, float]:
         """Mean cosines of gradients since the last report, and what the student's own loss measured."""

@@ -5,7 +5,7 @@
 Both read the same tokens, so that beside each vector of the student there is one of the teacher's.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from sentence_transformers import MultiVectorEncoder
@@ -57,6 +57,14 @@ class SelfDistillation(nn.Module):
             "score": score,
             "token_matching": self.weight * token_matching(torch.cat(own), torch.cat(theirs)),
         }
+
+    def memory(self) -> dict[str, Tensor]:
+        """What was drawn (``models.resuming``)."""
+        return {"draw": self._draw.get_state()}
+
+    def recall(self, memory: Mapping[str, Tensor]) -> None:
+        """Draw on."""
+        self._draw.set_state(memory["draw"])
 
     def _some(self, passages: list[EncodedTexts]) -> list[EncodedTexts]:
         sizes = [len(each.is_scored) for each in passages]

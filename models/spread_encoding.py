@@ -99,8 +99,8 @@ def encoded(source: Source, store: ArtifactStore) -> Generator[Encoded]:
         chunks = ((table, _vectors(table, encoder, source)) for table in source.tables())
         yield Encoded(encoder.width, chunks, lambda: _facts(encoder))
         return
-    with store.drafting() as parts:
-        yield _mapped(mapper, source, parts.scratch.resolve())
+    with store.lending() as parts:
+        yield _mapped(mapper, source, parts.resolve())
 
 
 class Chunk(NamedTuple):

@@ -128,8 +128,8 @@ class Batch(NamedTuple):
 @contextmanager
 def mined(asked: Asked, queries: pa.Table, store: ArtifactStore) -> Generator[Mined]:
     """Mine for all ``queries``, which come in the order of their qid; the store lends scratch folders."""
-    with store.drafting() as lent:
-        folder = lent.scratch.resolve()
+    with store.lending() as lent:
+        folder = lent.resolve()
         vectors = {
             miner.name: _encode(miner, asked.passages, store, folder)
             for miner in asked.miners

@@ -14,11 +14,12 @@ import polars as pl
 import pyarrow as pa
 from pydantic import Field, PositiveInt
 
+from models.resumption import Resumption
 from models.retriever import Retriever
 from models.scales import ScaleName
 from models.settings import Name, Settings
 from models.targets import AffineTo, AnyTarget
-from models.teacher import Teacher, TeacherConfig
+from models.teacher import PairTexts, Teacher, TeacherConfig
 from models.texts import passage_texts
 
 
@@ -93,6 +94,8 @@ class Lesson:
     centroids: Path | None = None
     # Folder of the index of identifiers.
     identifiers: Path | None = None
+    # Where its trainings are kept, so that one that is cut off can go on; None: nowhere.
+    resumption: Resumption | None = None
 
 
 @dataclass(frozen=True)
@@ -205,22 +208,9 @@ class StudentConfig(Settings):
     def load(self, folder: Path) -> Student:
         """Open a student that ``save`` wrote."""
 
-    def as_teacher(
-        self,
-        folder: Path,
-        queries: Sequence[str],
-        passages: Sequence[str],
-        identifiers: Path | None = None,
-    ) -> Teacher | None:
-        """Open a trained student to score pairs of these texts; None for one that can only retrieve.
-
-        Args:
-            folder: what ``save`` wrote.
-            queries: texts that ``query_rows`` will count.
-            passages: texts that ``passage_rows`` will count.
-            identifiers: index of all passages, in their order, for one that finds with it.
-        """
-        del folder, queries, passages, identifiers
+    def as_teacher(self, folder: Path, texts: PairTexts) -> Teacher | None:
+        """Open a trained student, which ``save`` wrote, to score pairs; None for one that only retrieves."""
+        del folder, texts
         return None
 
     def as_encoder(self, folder: Path) -> PassageEncoder | None:

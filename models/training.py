@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from models.hardware import Precision
-from models.settings import Settings
+from models.settings import Settings, runtime
 
 
 class MultiTaskSettings(Settings):
@@ -54,6 +54,11 @@ class TrainingConfig(Settings):
     )
     precision: Precision = Field(
         default="auto", description="bfloat16 for matrix products where the hardware has it, else float32."
+    )
+    checkpoint_seconds: PositiveFloat = runtime(
+        default=60.0,
+        description="Between two checkpoints, from which a training that is cut off goes on; more where "
+        "writing them would take over 1 % of the time.",
     )
     multi_task: MultiTaskSettings | None = Field(
         default=None, description="Tasks beside the distillation, for encoders; None: the distillation alone."

@@ -95,6 +95,6 @@ def teach_rows(
     )
     # No column is the model's own: the loss reads the rows.
     arguments.remove_unused_columns = False
-    curve = fitting.fit(RowTrainer(loss, ordered, model=model, args=arguments), loss)
+    curve = fitting.fit(RowTrainer(loss, ordered, model=model, args=arguments), loss, settings, lesson)
     model.eval()
     return curve

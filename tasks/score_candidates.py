@@ -187,11 +187,11 @@ def score_elsewhere(store: ArtifactStore, work: Work, name: str, order: Order) -
     mapper, teacher = offered(), work.teacher
     if mapper is None or not isinstance(teacher, StoredTeacher):
         return 0
-    with store.drafting() as lent:
+    with store.lending() as lent:
         blocks: list[Block] = []
         for block in work.blocks:
             if teacher.missing(*work.named.rows(block)):
-                blocks.append(Block(order, lent.scratch.resolve() / f"{len(blocks)}.parquet"))
+                blocks.append(Block(order, lent.resolve() / f"{len(blocks)}.parquet"))
                 block.write_parquet(blocks[-1].place)
         return sum(mapper(score_block, blocks, f"scoring by {name}"))
 

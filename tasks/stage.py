@@ -90,7 +90,7 @@ class Stage:
         of: str,
     ) -> Manifest:
         started = time.perf_counter()
-        with store.drafting() as draft:
+        with store.drafting(self.name, recipe.key) as draft:
             self.body(draft, store, config, **inputs)
             manifest = Manifest(
                 stage=self.name,

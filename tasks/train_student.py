@@ -34,6 +34,7 @@ from data.schemas import (
 from models.named_pairs import NamedPairs
 from models.opened_teachers import Texts, open_any
 from models.parts import CENTROIDS, FITTED, IDENTIFIERS, MODEL
+from models.resumption import Resumption
 from models.settings import Settings
 from models.student import Lesson, Need, Scorer, StudentConfig, Trained
 from models.students import StudentChoice
@@ -90,6 +91,8 @@ def train_student(  # noqa: PLR0913  (a stage names its inputs)
 ) -> None:
     """Write the folder ``model`` and ``curve``; note what it cost and learned from.
 
+    A training that was cut off goes on from its last checkpoint; ``train_s`` is of this last part.
+
     Raises:
         ArtifactMissing: the student needs something that was not passed.
     """
@@ -120,6 +123,7 @@ def train_student(  # noqa: PLR0913  (a stage names its inputs)
             base=Trained(config.base, store.path(base, MODEL)) if config.base and base else None,
             centroids=store.path(clusters, CENTROIDS) if clusters else None,
             identifiers=store.path(identifiers, IDENTIFIERS) if identifiers else None,
+            resumption=Resumption(draft.kept),
         )
         if config.teacher and Need.SCORER in config.student.needs:
             opened = (*config.members, config.teacher)

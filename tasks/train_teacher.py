@@ -16,6 +16,7 @@ from data.errors import ConfigError
 from data.identity import Identity, unnamed
 from data.manifests import ArtifactRef
 from data.schemas import CANDIDATES, CURVE, PASSAGES, QRELS, QUERIES
+from models.resumption import Resumption
 from models.settings import Settings
 from models.student import Lesson
 from models.teachers import TeacherChoice
@@ -53,6 +54,8 @@ def train_teacher(
 ) -> None:
     """Write the folder ``model`` and ``curve``; note what it cost and learned from.
 
+    A training that was cut off goes on from its last checkpoint; ``train_s`` is of this last part.
+
     Raises:
         ConfigError: the teacher is none that is trained here.
     """
@@ -77,6 +80,7 @@ def train_teacher(
             teacher_weights=None,
             seed=0,
             scratch=Path(scratch),
+            resumption=Resumption(draft.kept),
         )
         curve, facts = teacher.train(lesson, draft.folder("model"))
     draft.write(curve, CURVE)

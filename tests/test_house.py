@@ -22,7 +22,7 @@ WITHOUT_MIRROR = {
     "models/student.py",
     "models/teacher.py",
     "models/generator.py",
-    "flows/distill_pipeline.py",  # flows/test_every_command.py walks it
+    "flows/distill_pipeline.py",  # flows/test_execution.py walks it
     "flows/command_run.py",
 }
 

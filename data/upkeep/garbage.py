@@ -7,7 +7,8 @@ artifact, and the next look finds the rest.
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,7 +18,9 @@ from data.locks import held_if_free
 from data.upkeep.addresses import KEY, Address, addresses, lock_of
 from data.upkeep.lineage import Lineage
 
-Kind = Literal["artifact", "part", "draft", "lock", "digests"]
+Kind = Literal["artifact", "part", "draft", "kept", "lock", "digests"]
+# A stage that was cut off and that nobody has gone on with for so long is taken for given up.
+GIVEN_UP_S = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Garbage:
 
 def garbage(store: ArtifactStore, kept_keys: Collection[str]) -> list[Garbage]:
     """Find what may go when the artifacts with these keys, and what they were made from, must stay."""
-    found = [*_artifacts(store, Lineage.of(store), kept_keys), *_drafts(store)]
+    found = [*_artifacts(store, Lineage.of(store), kept_keys), *_drafts(store), *_given_up(store)]
     gone = {store.folder(each.path.parent.name, each.path.name) for each in found if each.kind == "artifact"}
     found += [each for address in addresses(store) for each in _parts(store, address, gone)]
     return [*found, *_locks(store, gone), *_digests(store, [each.path for each in found])]
@@ -40,20 +43,16 @@ def garbage(store: ArtifactStore, kept_keys: Collection[str]) -> list[Garbage]:
 
 def collect(store: ArtifactStore, found: Iterable[Garbage]) -> Iterator[Garbage]:
     """Remove garbage and give what was removed; what somebody is working on stays."""
+    remove: dict[Kind, Callable[[ArtifactStore, Path], bool]] = {
+        "artifact": _remove_artifact,
+        "part": _remove_part,
+        "draft": _remove_draft,
+        "kept": _remove_kept,
+        "lock": _remove_lock,
+        "digests": _forget_gone,
+    }
     for each in found:
-        match each.kind:
-            case "artifact":
-                done = _remove_artifact(store, each.path)
-            case "part":
-                done = _remove_part(store, each.path)
-            case "draft":
-                shutil.rmtree(each.path)
-                done = True
-            case "lock":
-                done = _remove_lock(each.path)
-            case "digests":
-                done = _forget_gone(each.path)
-        if done:
+        if remove[each.kind](store, each.path):
             yield each
 
 
@@ -107,6 +106,18 @@ def _drafts(store: ArtifactStore) -> Iterator[Garbage]:
             yield Garbage("draft", path, f"process {pid} left it", size_of(path))
 
 
+def _given_up(store: ArtifactStore) -> Iterator[Garbage]:
+    for path in sorted((store.root / ".kept").glob("*/*")):
+        if _is_given_up(path):
+            reason = f"nobody has gone on with it for {GIVEN_UP_S // (24 * 3600)} days"
+            yield Garbage("kept", path, reason, size_of(path))
+
+
+def _is_given_up(path: Path) -> bool:
+    latest = max((each.lstat().st_mtime for each in (path, *path.rglob("*"))), default=0.0)
+    return time.time() - latest > GIVEN_UP_S
+
+
 def _locks(store: ArtifactStore, gone: Collection[Path]) -> Iterator[Garbage]:
     """Locks of addresses where nothing lies; one that is removed with its artifact is not told twice."""
     for path in sorted((store.root / ".locks").glob("*-*")):
@@ -135,7 +146,8 @@ def _remembered(memory: Path) -> dict[str, object]:
     return stored if isinstance(stored, dict) else {}
 
 
-def _forget_gone(memory: Path) -> bool:
+def _forget_gone(store: ArtifactStore, memory: Path) -> bool:
+    del store
     kept = {path: known for path, known in _remembered(memory).items() if Path(path).exists()}
     scratch = memory.with_suffix(f".{os.getpid()}.tmp")
     scratch.write_text(json.dumps(kept))
@@ -166,7 +178,22 @@ def _remove_part(store: ArtifactStore, path: Path) -> bool:
     return True
 
 
-def _remove_lock(path: Path) -> bool:
+def _remove_draft(store: ArtifactStore, path: Path) -> bool:
+    del store
+    shutil.rmtree(path)
+    return True
+
+
+def _remove_kept(store: ArtifactStore, path: Path) -> bool:
+    with held_if_free(lock_of(store, Address(path.parent.name, path.name))) as free:
+        if not free or not _is_given_up(path):
+            return False
+        shutil.rmtree(path)
+    return True
+
+
+def _remove_lock(store: ArtifactStore, path: Path) -> bool:
+    del store
     with held_if_free(path) as free:
         if free:
             path.unlink()

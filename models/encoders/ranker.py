@@ -4,7 +4,7 @@ It is read without gradients and as it is when it does not learn (no dropout). I
 the retriever: then it has an optimizer of its own, and what it says of a pair changes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from models.checkpoints import moments, set_moments, under
 from models.encoders.word_alignment import NO_WORD, word_places
 
 PAIRS_AT_ONCE = 16  # All layers' attentions of so many pairs are held at a time, though the last is read.
@@ -98,6 +99,18 @@ class Ranker:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
+
+    def memory(self) -> dict[str, Tensor]:
+        """What it has become by learning (``models.resuming``)."""
+        weights = {f"weights.{name}": each for name, each in self.model.named_parameters()}
+        return weights | {f"optimizer.{name}": each for name, each in moments(self.optimizer).items()}
+
+    @torch.no_grad()
+    def recall(self, memory: Mapping[str, Tensor]) -> None:
+        """Become that again."""
+        for name, weights in self.model.named_parameters():
+            weights.copy_(memory[f"weights.{name}"])
+        set_moments(self.optimizer, under(memory, "optimizer."))
 
     def _encode(self, pairs: Sequence[Pair]) -> Any:  # noqa: ANN401  (BatchEncoding)
         queries, passages = zip(*pairs, strict=True)

@@ -9,14 +9,15 @@ Source: https://arxiv.org/abs/2312.16821; each term in its own file beside this 
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from models.checkpoints import under
 from models.encoders.ranker import Pair, Ranker
 from models.encoders.token_states import EncodeStates, together
 from models.encoders.word_alignment import places_of
@@ -60,10 +61,10 @@ class Levels:
 class Tally:
     """How many negatives there were, and how many were left out as false ones; shares of words in common."""
 
-    negatives: int = 0
-    false: int = 0
+    negatives: float = 0.0
+    false: float = 0.0
     word_share: float = 0.0
-    readings: int = 0
+    readings: float = 0.0
 
     def measures(self) -> dict[str, float]:
         """What there is to tell."""
@@ -135,6 +136,19 @@ class MultiLevelLoss(nn.Module):
             terms |= self._by_words(self._ranker, pairs, towers)
         self._refresh(lists, repeats)
         return terms
+
+    def memory(self) -> dict[str, Tensor]:
+        """Steps and tally so far, and the ranker, if it learns (``models.resuming``)."""
+        counts = torch.tensor([self._steps, *astuple(self.whole)], dtype=torch.float64)
+        ranker = self._ranker.memory() if self._ranker and self.levels.refresh_every else {}
+        return {"counts": counts} | {f"ranker.{name}": value for name, value in ranker.items()}
+
+    def recall(self, memory: Mapping[str, Tensor]) -> None:
+        """Go on from there."""
+        steps, *tally = memory["counts"].tolist()
+        self._steps, self.whole = int(steps), Tally(*tally)
+        if self._ranker and (learned := under(memory, "ranker.")):
+            self._ranker.recall(learned)
 
     def measures(self) -> dict[str, float]:
         """Rate of the filter and share of words in common, since it was asked last."""

@@ -10,6 +10,8 @@ Source: the form with a = 1 and b = 0 is the chapter's "direct regression"; Form
 (https://arxiv.org/abs/2109.10086) use margins, whose unit is a and for which b cancels.
 """
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -62,6 +64,18 @@ class ScoreRegression(nn.Module):
         super().__init__()
         self.slope, self.offset = 1.0, 0.0
         self._calibrate = calibrate
+
+    def memory(self) -> dict[str, Tensor]:
+        """The calibration, once it is made (``models.resuming``)."""
+        if self._calibrate:
+            return {}
+        return {"calibration": torch.tensor([self.slope, self.offset], dtype=torch.float64)}
+
+    def recall(self, memory: Mapping[str, Tensor]) -> None:
+        """Regress as before."""
+        if "calibration" in memory:
+            self.slope, self.offset = memory["calibration"].tolist()
+            self._calibrate = False
 
     def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor) -> Tensor:
         """Regress inner products of queries and passages.

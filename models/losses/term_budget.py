@@ -12,14 +12,16 @@ Source of the loss: Formal et al. 2021, https://arxiv.org/abs/2109.10086, by the
 the ramp, its callback. Neither knows a budget.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+import torch
 from sentence_transformers.sparse_encoder.callbacks import (
     SchedulerType,
     SpladeRegularizerWeightSchedulerCallback,
 )
 from sentence_transformers.sparse_encoder.losses import SpladeLoss
-from torch import nn
+from torch import Tensor, nn
 
 from models.losses.flops import CountedFlops
 
@@ -104,6 +106,15 @@ class BudgetRamp(SpladeRegularizerWeightSchedulerCallback):
         self._weights = loss.document_regularizer_weight, loss.query_regularizer_weight or 0.0
         self._ramp_steps, self._budget = ramp_steps, budget
         self._done, self._terms = 0, 0.0
+
+    def memory(self) -> dict[str, Tensor]:
+        """Steps, terms and weights so far (``models.resuming``)."""
+        return {"so_far": torch.tensor([self._done, self._terms, *self._weights], dtype=torch.float64)}
+
+    def recall(self, memory: Mapping[str, Tensor]) -> None:
+        """Go on from there."""
+        done, self._terms, *weights = memory["so_far"].tolist()
+        self._done, self._weights = int(done), (weights[0], weights[1])
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401
         """Go on where the trainer before it stopped."""

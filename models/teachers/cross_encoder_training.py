@@ -57,13 +57,11 @@ class CrossEncoderTraining(Settings):
         arguments = fitting.training_arguments(
             CrossEncoderTrainingArguments, self.training, lists=rows.height, lesson=lesson
         )
+        loss = loss_of(self.loss, model)
         trainer = trainers.RerankerTrainer(
-            model=model,
-            args=arguments,
-            train_dataset=fitting.dataset(rows, lists, "lists"),
-            loss=loss_of(self.loss, model),
+            model=model, args=arguments, train_dataset=fitting.dataset(rows, lists, "lists"), loss=loss
         )
-        curve = fitting.fit(trainer)
+        curve = fitting.fit(trainer, loss, self.training, lesson)
         model.save_pretrained(str(folder), create_model_card=False)
         return curve, {**lists.facts(self.training), "parameters": fitting.parameters(model)}
 

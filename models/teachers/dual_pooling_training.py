@@ -59,13 +59,11 @@ class DualPoolingTraining(Settings):
             CrossEncoderTrainingArguments, self.training, lists=rows.height, lesson=lesson
         )
         model: Any = dual.model
+        loss = DualPoolingLoss(dual, self.reconstruction_weight)
         trainer = trainers.RerankerTrainer(
-            model=model,
-            args=arguments,
-            train_dataset=fitting.dataset(rows, lists, "lists"),
-            loss=DualPoolingLoss(dual, self.reconstruction_weight),
+            model=model, args=arguments, train_dataset=fitting.dataset(rows, lists, "lists"), loss=loss
         )
-        curve = fitting.fit(trainer)
+        curve = fitting.fit(trainer, loss, self.training, lesson)
         dual.save(folder)
         facts = {**lists.facts(self.training), "parameters": fitting.parameters(dual.model)}
         return curve, {**facts, **check(dual, lists, max_tokens)}

@@ -5,35 +5,15 @@ import pytest
 
 from data.artifacts import ArtifactStore
 from data.errors import ArtifactDamaged, ArtifactMissing
-from data.manifests import Manifest, Recipe
 from data.schemas import QRELS
-from data.tables import from_rows
-
-
-def make(store, rows=(("q1", "p1", 1),), key="abc"):
-    with store.drafting() as draft:
-        draft.write(from_rows(rows, QRELS), QRELS)
-        (draft.folder("model") / "weights.bin").write_bytes(b"0123456789")
-        manifest = Manifest(
-            stage="s",
-            of="",
-            key=key,
-            recipe=Recipe(stage="s", config={}, inputs={}, code={}),
-            parts=draft.parts(),
-            facts={},
-            seconds=0,
-            finished_at="",
-            machine={},
-        )
-        store.publish(draft, manifest)
-    return manifest.ref
+from tests.data.small_artifacts import WEIGHTS, make
 
 
 def test_what_is_published_is_whole_and_read_back(store):
     ref = make(store)
     assert store.whole("s", "abc").ref == ref
     assert store.read(QRELS, ref).to_pylist() == [{"qid": "q1", "pid": "p1", "grade": 1}]
-    assert (store.path(ref, "model") / "weights.bin").read_bytes() == b"0123456789"
+    assert (store.path(ref, "model") / "weights.bin").read_bytes() == WEIGHTS
 
 
 def test_equal_content_has_equal_digests_under_any_key(store):
@@ -75,7 +55,7 @@ def test_an_unreadable_manifest_is_none(store):
 
 
 def test_an_interrupted_draft_leaves_nothing(store):
-    with pytest.raises(RuntimeError), store.drafting() as draft:
+    with pytest.raises(RuntimeError), store.drafting("s", "abc") as draft:
         draft.file("half").touch()
         raise RuntimeError
     assert list((store.root / ".drafts").iterdir()) == []
@@ -110,3 +90,14 @@ def test_the_lock_is_waited_for_and_dies_with_its_holder(store):
         order.append("second")
     holder.join()
     assert order == ["first", "done", "second"]
+
+
+def test_what_a_stage_keeps_outlives_a_draft_that_fails_and_goes_when_it_is_published(store):
+    with pytest.raises(RuntimeError), store.drafting("s", "abc") as draft:
+        draft.kept.mkdir(parents=True)
+        (draft.kept / "half").touch()
+        raise RuntimeError
+    with store.drafting("s", "abc") as draft:
+        assert [path.name for path in draft.kept.iterdir()] == ["half"]
+    make(store)
+    assert not store.kept("s", "abc").exists()

@@ -4,7 +4,7 @@ from data.tables import from_rows
 
 
 def test_parts_carry_rows_and_the_digest_of_every_file(tmp_path):
-    draft = Draft(tmp_path)
+    draft = Draft(tmp_path, tmp_path / "kept")
     with draft.rows(QRELS) as writer:
         writer.write(from_rows([("q1", "p1", 1), ("q1", "p2", 0)], QRELS))
     (draft.folder("model") / "a.txt").write_text("a")
@@ -20,7 +20,7 @@ def test_parts_carry_rows_and_the_digest_of_every_file(tmp_path):
 def test_a_part_is_its_content_not_its_place(tmp_path):
     digests = set()
     for place in ("one", "two"):
-        draft = Draft(tmp_path / place)
+        draft = Draft(tmp_path / place, tmp_path / "kept")
         (draft.folder("model") / "a.txt").write_text("a")
         digests.add(draft.parts()["model"].digest)
     assert len(digests) == 1
@@ -29,7 +29,7 @@ def test_a_part_is_its_content_not_its_place(tmp_path):
 def test_a_renamed_file_is_another_part(tmp_path):
     digests = set()
     for name in ("a.txt", "b.txt"):
-        draft = Draft(tmp_path / name)
+        draft = Draft(tmp_path / name, tmp_path / "kept")
         (draft.folder("model") / name).write_text("a")
         digests.add(draft.parts()["model"].digest)
     assert len(digests) == 2

@@ -35,7 +35,7 @@ def finished_run(store, tiny_collection):
 
 def _publish(store, stage, of, parts):
     recipe = Recipe(stage=stage, config=of, inputs={}, code={})
-    with store.drafting() as draft:
+    with store.drafting(stage, recipe.key) as draft:
         for table, schema in parts:
             draft.write(table, schema)
         told = {"facts": {}, "seconds": 0, "finished_at": "", "machine": {}}

@@ -21,7 +21,7 @@ def show(store, *arguments):
 
 def publish(store, stage, of, config, fill):
     recipe = Recipe(stage=stage, config=config, inputs={}, code={})
-    with store.drafting() as draft:
+    with store.drafting(stage, recipe.key) as draft:
         fill(draft)
         told = {"facts": {}, "seconds": 0, "finished_at": "", "machine": {}}
         manifest = Manifest(stage=stage, of=of, key=recipe.key, recipe=recipe, parts=draft.parts(), **told)

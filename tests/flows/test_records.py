@@ -12,10 +12,10 @@ def rows(store):
     """Two artifacts that hold the same table."""
     made = []
     for of in ("a/0", "teacher:b"):
-        with store.drafting() as draft:
+        recipe = Recipe(stage="s", config=of, inputs={}, code={})
+        with store.drafting("ingest", recipe.key) as draft:
             draft.write(from_rows([(of, "p", 1)], QRELS), QRELS)
             draft.file("report.md").write_text(of)
-            recipe = Recipe(stage="s", config=of, inputs={}, code={})
             store.publish(
                 draft,
                 Manifest(

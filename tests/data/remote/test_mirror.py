@@ -6,32 +6,11 @@ from hypothesis import strategies as st
 
 from data.artifacts import ArtifactStore
 from data.errors import ArtifactDamaged, ArtifactMissing, ConfigError
-from data.manifests import MANIFEST, Manifest, Recipe
+from data.manifests import MANIFEST
 from data.remote import mirror
 from data.schemas import QRELS
-from data.tables import from_rows
+from tests.data.small_artifacts import WEIGHTS, make
 from tests.s3 import NUMBERS, machine, objects, s3, s3_server, url  # noqa: F401
-
-WEIGHTS = b"0123456789" * 100
-
-
-def make(store, rows=(("q1", "p1", 1),), key="abc", finished_at="2026-01-01T00:00:00+00:00"):
-    with store.drafting() as draft:
-        draft.write(from_rows(rows, QRELS), QRELS)
-        (draft.folder("model") / "weights.bin").write_bytes(WEIGHTS)
-        manifest = Manifest(
-            stage="s",
-            of="",
-            key=key,
-            recipe=Recipe(stage="s", config={}, inputs={}, code={}),
-            parts=draft.parts(),
-            facts={},
-            seconds=0,
-            finished_at=finished_at,
-            machine={},
-        )
-        store.publish(draft, manifest)
-    return manifest.ref
 
 
 def later(store):

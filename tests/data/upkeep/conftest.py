@@ -16,7 +16,7 @@ def publish():
             inputs={"given": [ref.parts for ref in inputs], "none": None},
             code={},
         )
-        with store.lock(stage, recipe.key), store.drafting() as draft:
+        with store.lock(stage, recipe.key), store.drafting(stage, recipe.key) as draft:
             draft.write(from_rows([(str(config), "p", 1)], QRELS), QRELS)
             (draft.folder("model") / "deep").mkdir()
             (draft.folder("model") / "deep" / "weights.bin").write_text(f"weights {config}" * 9)

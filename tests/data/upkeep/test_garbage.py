@@ -103,6 +103,20 @@ def test_drafts_of_the_dead_go_and_those_of_the_living_stay(store, dead_pid):
     assert (is_running(os.getpid()), is_running(dead_pid)) == (True, False)
 
 
+def test_what_a_stage_kept_goes_when_nobody_has_gone_on_with_it_for_a_week(store):
+    given_up, fresh, busy = (store.kept("train_student", digit * 20) for digit in "012")
+    for folder in (given_up, fresh, busy):
+        (folder / "1").mkdir(parents=True)
+        (folder / "1" / "state.json").write_text("{}")
+    for path in (given_up, busy, *given_up.rglob("*"), *busy.rglob("*")):
+        os.utime(path, (0, 0))
+    with store.lock("train_student", busy.name):
+        found = garbage(store, set())
+        assert kinds(found)[:2] == [("kept", given_up.name), ("kept", busy.name)]
+        assert [each.path for each in collect(store, found) if each.kind == "kept"] == [given_up]
+    assert sorted(path.name for path in given_up.parent.iterdir()) == [fresh.name, busy.name]
+
+
 def test_locks_of_empty_addresses_go_unless_held(store, publish):
     ref = publish(store, 1)
     free, busy = "0" * 20, "1" * 20
