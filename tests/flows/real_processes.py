@@ -160,6 +160,11 @@ class Services:
         self.started.append(process)
         return process
 
+    def serve(self):
+        """Start the server, on the port that it has from the first time on, and wait until it answers."""
+        self.server = self.start("prefect-server", "--port", str(self.port))
+        wait_for(lambda: self.answers("/ready"), "the server", 120)
+
     def run(self, name, *command, seconds=400):
         """Run the service's command to its end, or another one with its environment."""
         environment = self.environment(name)

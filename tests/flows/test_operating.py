@@ -65,8 +65,7 @@ def services(tmp_path_factory):
     with postgres("0123456789abcdef") as database_port:
         services = Services(folder, database_port)
         try:
-            services.start("prefect-server", "--port", str(services.port))
-            wait_for(lambda: services.answers("/ready"), "the server", 120)
+            services.serve()
             services.run("deploy")
             yield services
         finally:
@@ -180,6 +179,21 @@ def test_a_run_whose_worker_was_killed_ends_as_crashed(services, silenced):
     never = wait_for(lambda: ended(services, silenced["never"]), "the end of the run that never began", 90)
     assert never["type"] == "CRASHED"
     assert "not begun 45 s after" in never["message"]
+
+
+def test_a_run_outlives_a_restart_of_the_server(services, silenced, tiny):
+    root = services.folder / "artifacts-restarted"
+    deployment = services.ask("/deployments/name/distill-pipeline/local")["id"]
+    given = {"parameters": {"profile": str(tiny), "set": [], "artifacts": str(root)}}
+    with held(in_use(ArtifactStore(root))):  # the run has to wait in the middle
+        run = services.ask(f"/deployments/{deployment}/create_flow_run", given)["id"]
+        wait_for(lambda: services.state_of(run)["type"] == "RUNNING" and any(root.glob("ingest/*")), "it", 60)
+        services.server.terminate()
+        services.server.wait(timeout=60)
+        services.serve()
+    state = wait_for(lambda: ended(services, run), "the end of the run", 90)
+    assert state["type"] == "COMPLETED", state
+    assert (root / "runs" / "tiny" / "run.json").exists()
 
 
 def ended(services, run):
