@@ -83,6 +83,11 @@ def speaking(model: Seq2Seq, identifiers: Identifiers) -> Seq2Seq:
     return model
 
 
+def let_words_learn(model: Seq2Seq, *, learn: bool) -> None:
+    """Train the embeddings of words, which are what is read, what was written and what is written; or not."""
+    model.model.get_encoder().get_input_embeddings().weight.requires_grad_(requires_grad=learn)
+
+
 def valid_identifiers(model: Seq2Seq, queries: Sequence[str], identifiers: Identifiers) -> float:
     """Share of what the model writes by itself, the likeliest token after the other, that the index has.
 

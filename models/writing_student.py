@@ -4,6 +4,8 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from pydantic import Field
+
 from data.errors import ConfigError
 from models.scales import ScaleName
 from models.student import Need, Student, StudentConfig
@@ -24,6 +26,12 @@ class WritingStudent(Student, Protocol):
 
 class WritingStudentConfig(StudentConfig):
     """A score is the sum of what the query's keys weigh that the passage has."""
+
+    train_words: bool = Field(
+        default=True,
+        description="Whether the embeddings of words learn, which are input and output; a short run on an "
+        "encoder's words learns as much without.",
+    )
 
     @abstractmethod
     def load(self, folder: Path) -> WritingStudent:

@@ -167,7 +167,7 @@ class Dgr:
             ConfigError: there is no base that writes, no index, no teacher where one is needed, or no list.
             StageFailed: the loss is no longer a number.
         """
-        from models.generative import HEADER, Generative
+        from models.generative import HEADER, Generative, let_words_learn
         from models.rank_course import learn_ranking
 
         if lesson.base is None or not (lesson.base.folder / HEADER).exists():
@@ -180,6 +180,7 @@ class Dgr:
                 advice="Name one of kind minder or dgr.",
             )
         self._generative = Generative.load(lesson.base.folder)
+        let_words_learn(self._generative.model, learn=self.config.train_words)
         settings, training, terms = self.config.lists, self.config.training, self.config.terms
         curve, self.facts = learn_ranking(self.generative, lesson, settings, training, terms)
         return curve

@@ -115,7 +115,7 @@ class Minder:
             StageFailed: the loss is no longer a number.
         """
         from models import fitting
-        from models.generative import speaking, valid_identifiers
+        from models.generative import let_words_learn, speaking, valid_identifiers
         from models.identifier_rows import rows_to_learn
         from models.identifiers import Identifiers
         from models.writing import WritingLoss, teach_rows
@@ -123,6 +123,7 @@ class Minder:
         settings = self.config.training
         identifiers = Identifiers.open(index_of(lesson.identifiers))
         model = speaking(self.generative.model, identifiers)
+        let_words_learn(model, learn=self.config.train_words)
         rows, queries = rows_to_learn(lesson, identifiers, self.config.rows)
         loss = WritingLoss(model, self.config.smoothing)
         curve = teach_rows(model.model, loss, rows, settings, lesson)

@@ -1,3 +1,5 @@
+from itertools import count
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import given
@@ -7,7 +9,7 @@ from data import tables
 from data.schemas import RUN
 from data.tables import from_rows
 from models.retriever import Hits, top_hits
-from models.runs import best, latency_ms, retrieve, run_of_hits
+from models.runs import FEWEST, best, latency_ms, retrieve, run_of_hits
 
 PIDS = [f"p{number}" for number in range(8)]
 
@@ -84,3 +86,11 @@ def test_latency_is_the_median_over_single_queries_in_milliseconds(monkeypatch):
     retriever = WordOverlap(["a"])
     assert latency_ms(retriever, ["a", "b"], 1) == {"encode_ms": 2000.0, "search_ms": 20000.0}
     assert retriever.batches == [1, 1, 1]
+
+
+def test_a_slow_system_is_timed_on_fewer_queries(monkeypatch):
+    seconds = count()  # one for encoding, one for searching
+    monkeypatch.setattr("models.runs.time.perf_counter", lambda: next(seconds))
+    retriever = WordOverlap(["a"])
+    latency_ms(retriever, ["a"] * 100, 1)
+    assert len(retriever.batches) == 1 + FEWEST  # the first warms up
