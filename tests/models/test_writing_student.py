@@ -1,6 +1,8 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from data.errors import ConfigError
 from models.student import Need, Shelf
@@ -40,3 +42,19 @@ def test_an_index_is_given_or_asked_for():
     assert index_of(Path("identifiers")) == Path("identifiers")
     with pytest.raises(ConfigError, match="Pass what the stage index_identifiers made"):
         index_of(None)
+
+
+@pytest.mark.parametrize("learn", [True, False])
+def test_words_learn_or_stay_as_they_are(config, make_lesson, tiny_minder, learn):
+    """A minder starts from its backbone's words, a dgr from its base's."""
+    training = config.training.model_copy(update={"max_steps": 2, "epochs": 2.0, "warmup_share": 0.0})
+    chosen = config.model_copy(update={"train_words": learn, "training": training})
+    student = chosen.build(0)
+    before = None if config.builds_on else words(student)
+    student.train(replace(make_lesson(), base=tiny_minder, scorer=lambda pairs: pairs["qid"].str.len_chars()))
+    start = words(tiny_minder.config.load(tiny_minder.folder)) if before is None else before
+    assert torch.equal(words(student), start) != learn
+
+
+def words(student):
+    return student.model.get_encoder().get_input_embeddings().weight.detach().clone()
