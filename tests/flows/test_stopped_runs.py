@@ -15,13 +15,16 @@ import pytest
 
 pytestmark = pytest.mark.flow
 ROOT = Path(__file__).parents[2]
-QUERIES, DEPTH, STEPS = 100, 20, 80
+QUERIES, DEPTH, STEPS = 100, 20, 400
 WORDS = "yellow metal gold rusts iron bach fugues leipzig rhine rises alps mozart wrote lived grey never"
 
 
 @pytest.fixture
 def profile(tmp_path, tiny_backbone):
-    """A run of some thousand pairs, stored a query at a time, and of a training that takes seconds."""
+    """A run of some thousand pairs, stored a query at a time, and of a training that takes seconds.
+
+    A checkpoint comes soon, and then when the price of writing it is worth it.
+    """
     words, folder = WORDS.split(), tmp_path / "collection"
     (folder / "qrels").mkdir(parents=True)
     texts = [" ".join(words[n * step % len(words)] for step in range(1, 8)) + f" {n}" for n in range(QUERIES)]
@@ -148,14 +151,14 @@ def test_each_run_does_what_the_one_before_left(tmp_path, profile):
     assert not any((runs.root / ".drafts").iterdir())
     scored = DEPTH * runs.shards()
 
-    code, said = runs.stop(signal.SIGTERM, lambda: runs.steps() >= 10)
+    code, said = runs.stop(signal.SIGTERM, lambda: runs.steps() > 0)
     assert code == 143
     new, known = numbers(r"(\d+) pairs scored, (\d+) known", said)
     assert known == scored
     assert new > 0
     assert runs.states() == (["CRASHED", "CRASHED"], 0)
     learned = runs.steps()
-    assert 10 <= learned < STEPS
+    assert 0 < learned < STEPS
 
     said = runs.finish()
     assert numbers(r"goes on from step (\d+) of (\d+)", said) == (learned, STEPS)
