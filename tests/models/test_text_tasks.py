@@ -135,7 +135,10 @@ def test_filling_in_starts_near_chance_and_is_learned(make_model):
 
 def test_a_model_that_has_a_head_keeps_it(make_model):
     assert hidden_tokens(make_model("terms")).head is None
-    assert hidden_tokens(make_model("dense")).head is not None
+    # One that has none gets a way from its states to each of its words.
+    dense = make_model("dense")
+    head, words = hidden_tokens(dense).head, dense.transformers_model.get_input_embeddings().weight
+    assert head(torch.ones(5, words.shape[1]), words).shape == (5, len(dense.tokenizer))
 
 
 def test_the_two_passes_differ_by_dropout_alone_and_leave_it_as_it_was(make_model):

@@ -1,10 +1,13 @@
+from itertools import count
+from types import SimpleNamespace
+
 import polars as pl
 import pytest
 
 from data.errors import InputError
 from data.schemas import PASSAGES, QRELS, QUERIES
 from data.tables import from_rows
-from models.identifiers import IdentifierConfig, Identifiers
+from models.identifiers import VIEWS, IdentifierConfig, Identifiers
 from models.parts import IDENTIFIERS
 from tasks import index_identifiers as module
 from tasks.index_identifiers import index_identifiers, pseudo_queries
@@ -69,14 +72,15 @@ def test_passages_are_found_by_title_text_and_question(store, config, collection
     assert passages_of(identifiers, "query", "grey metal", pids) == []
 
 
-def test_tokens_ngrams_and_seconds_are_noted(store, config, collection):
+def test_tokens_ngrams_and_seconds_are_noted(store, config, collection, monkeypatch):
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=count(step=2.5).__next__))
     facts = store.facts(make(store, config, collection))
     assert facts["passages"] == facts["title_sequences"] == facts["body_sequences"] == 12
     # "yellow metal", "who wrote fugues" and "fugues for the organ", each between two delimiters.
     assert facts["query_sequences"] == 3
     assert facts["query_tokens"] == 4 + 5 + 6
     assert facts["body_ngrams"] > facts["body_tokens"]
-    assert facts["body_s"] >= 0
+    assert [facts[f"{view}_s"] for view in VIEWS] == [2.5, 2.5, 2.5]
 
 
 def test_chunks_change_no_byte(store, config, collection, monkeypatch):

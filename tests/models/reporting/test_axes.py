@@ -10,14 +10,19 @@ VALUES = st.floats(-1e6, 1e6)
 
 
 @given(low=VALUES, high=VALUES)
-def test_ticks_are_few_round_and_within_the_range(low, high):
+def test_ticks_are_all_multiples_of_a_round_step_within_the_range(low, high):
     assume(high - low > 1e-3)
     ticks = Axis(low, high, 0.0, 100.0).ticks(most=6)
-    assert 1 <= len(ticks) <= 7
     slack = 1e-6 * (high - low)
     assert all(low - slack <= tick <= high + slack for tick in ticks)
     steps = [after - before for before, after in itertools.pairwise(ticks)]
-    assert steps == pytest.approx(steps[:1] * len(steps), rel=1e-6)
+    # The smallest round step of which six fit; no room for another tick before the first or after the last.
+    round_steps = [digit * 10.0**power for power in range(-5, 8) for digit in (1, 2, 5)]
+    assume(all(abs((high - low) / step - 6) > 1e-6 for step in round_steps))
+    step = next(step for step in round_steps if (high - low) / step < 6)
+    assert steps == pytest.approx([step] * len(steps), rel=1e-6)
+    assert ticks[0] - step < low + slack
+    assert ticks[-1] + step > high - slack
 
 
 @given(values=st.lists(st.floats(0.01, 1e4), min_size=1), log=st.booleans())

@@ -1,5 +1,7 @@
 import subprocess
 import sys
+from itertools import count
+from types import SimpleNamespace
 from typing import get_args
 
 import polars as pl
@@ -90,11 +92,13 @@ def test_a_regression_says_in_which_unit_it_saw_the_teacher(config, make_lesson)
     assert (student.facts["calibration_slope"], student.facts["calibration_offset"]) == (1, 0)
 
 
-def test_a_head_that_was_begun_is_told_of(config, make_lesson):
+def test_a_head_that_was_begun_is_told_of_and_how_long_it_took(config, make_lesson, monkeypatch):
+    clock = SimpleNamespace(perf_counter=count(step=2.5).__next__)
+    monkeypatch.setattr("models.students.splade.time", clock)
     student = config().build(0)
     student.train(make_lesson())
     assert student.facts["head_begun"] == 1
-    assert student.facts["head_s"] >= 0
+    assert student.facts["head_s"] == 2.5
 
 
 def test_whoever_has_the_library_gets_the_same_scores(config, make_lesson, shelf, tmp_path):
