@@ -39,7 +39,8 @@ class Result:
 
 def scoring(pairs: Sequence[tuple[str, str]]) -> Result:
     """Pairs per second against ``CrossEncoder.predict``, raw logits."""
-    model = CrossEncoder(str(_cross_encoder()), device=device())
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        model = CrossEncoder(str(_cross_encoder(Path(folder))), device=device())
     ours = Inference(model, resolve_precision("auto"))
     library, mine, slow, fast = race(
         lambda: model.predict(list(pairs), activation_fn=torch.nn.Identity()),
@@ -58,9 +59,8 @@ def encoding(texts: Sequence[str]) -> Result:
     return Result("encoding", "passages", len(texts) / slow, len(texts) / fast, f"lowest cosine {cosine:.4f}")
 
 
-def _cross_encoder() -> Path:
+def _cross_encoder(folder: Path) -> Path:
     """MiniLM's body under a random head of one label: as fast and as sensitive as a trained one."""
-    folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
     source = fetch(MODEL)
     torch.manual_seed(0)
     config = AutoConfig.from_pretrained(source, num_labels=1)

@@ -110,6 +110,7 @@ def test_without_torchrun_there_is_one_process(monkeypatch):
 def test_two_processes_of_torchrun_train_one_student_and_one_publishes(tmp_path, tiny_backbone):
     (tmp_path / "run.py").write_text(RUN)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    torchrun += ["--log-dir", str(tmp_path / "logs")]
     subprocess.run(
         [*torchrun, str(tmp_path / "run.py"), str(tmp_path), str(tiny_backbone)],
         cwd=ROOT,

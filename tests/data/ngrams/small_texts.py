@@ -12,6 +12,8 @@ from data.ngrams.index import NgramIndex
 
 texts = st.lists(st.lists(st.integers(0, 3), max_size=8), max_size=8)
 LONGEST = 4
+# Of one test process; it goes with it.
+INDEXES = tempfile.TemporaryDirectory(prefix="ngrams-")
 
 
 def sequences(some, first_row=0):
@@ -24,7 +26,7 @@ def sequences(some, first_row=0):
 
 
 def make_index(some, longest=LONGEST, vocabulary=4):
-    folder = Path(tempfile.mkdtemp())
+    folder = Path(tempfile.mkdtemp(dir=INDEXES.name))
     build(folder, [sequences(some)], longest=longest, vocabulary=vocabulary, vocabulary_digest="abc")
     return NgramIndex.open(folder)
 
