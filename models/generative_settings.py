@@ -6,7 +6,7 @@ from models.settings import Settings, runtime
 
 
 class GenerativeSettings(Settings):
-    """How passages are found by what a model writes; MINDER's values."""
+    """How passages are found by what a model writes; MINDER's values, but that it has no ``length_norm``."""
 
     beams: PositiveInt = Field(default=15, description="Hypotheses kept in each view; MINDER's 15.")
     own_words: NonNegativeInt = Field(
@@ -21,6 +21,12 @@ class GenerativeSettings(Settings):
     query_ceiling: NegativeFloat = Field(default=-1.0, description="Which log p does not exceed thereby.")
     repetition: float = Field(
         default=0.8, ge=0, le=1, description="Share of a key's weight that is lost where its tokens counted."
+    )
+    length_norm: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="b of BM25; 0.5 was best on dev of nq-mini. MINDER has passages of one length, and no b.",
     )
     frequent: PositiveInt = Field(
         default=1500, description="A key with more places helps to rank passages, not to find them."

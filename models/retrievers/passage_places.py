@@ -53,6 +53,17 @@ class PassagePlaces:
         """Passages up to the last that has a text here."""
         return int(self._rows[-1]) + 1 if len(self._rows) else 0
 
+    @property
+    def mean_length(self) -> float:
+        """Tokens of a passage that has a text here, on average; 1 where none has."""
+        passages = len(np.unique(self._rows))
+        return (self.length - len(self._rows)) / passages if self.length > len(self._rows) else 1.0
+
+    def lengths(self, rows: Int[np.ndarray, " passage"]) -> Int[np.ndarray, " passage"]:
+        """Tokens of each of these passages; 0 for one without a text here."""
+        firsts, lasts = self._sequences(rows)
+        return self._starts[lasts] - self._starts[firsts] - (lasts - firsts)
+
     def of_keys(
         self, ranges: Sequence[tuple[int, int]]
     ) -> list[tuple[Int[np.ndarray, " place"], Int[np.ndarray, " place"]]]:
@@ -74,11 +85,16 @@ class PassagePlaces:
 
     def text_of(self, rows: Int[np.ndarray, " passage"]) -> Text:
         """The text of passages; ``owners`` are places in ``rows``, which ascend."""
-        firsts, lasts = (np.searchsorted(self._rows, rows, side=side) for side in ("left", "right"))
-        sequences, owners = _runs(firsts, lasts)
+        sequences, owners = _runs(*self._sequences(rows))
         begins, ends = self._starts[sequences], self._starts[sequences + 1] - 1
         places, of_sequence = _runs(begins, ends)
         return Text(places, owners[of_sequence], self._text[places])
+
+    def _sequences(
+        self, rows: Int[np.ndarray, " passage"]
+    ) -> tuple[Int[np.ndarray, " passage"], Int[np.ndarray, " passage"]]:
+        """The first sequence of each passage, and that after its last."""
+        return np.searchsorted(self._rows, rows, side="left"), np.searchsorted(self._rows, rows, side="right")
 
 
 def _runs(

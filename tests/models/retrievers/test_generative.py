@@ -21,14 +21,15 @@ def make(tiny_minder, tiny_identifiers):
     return make
 
 
-def by_hand(keys, row, identifiers, beta):
+def by_hand(keys, row, identifiers, beta, b):
     """The score of one passage: each key in its order, place by place, then single tokens."""
-    texts = {}
+    texts, lengths = {}, {}
     for place, view in enumerate(VIEWS):
         index = identifiers.views[view]
         text, starts, rows = (np.load(index.folder / f"{name}.npy") for name in ("text", "starts", "rows"))
-        spans = zip(starts[:-1], starts[1:], rows, strict=True)
+        spans = list(zip(starts[:-1], starts[1:], rows, strict=True))
         texts[place] = [text[low : high - 1].tolist() for low, high, each in spans if each == row]
+        lengths[view] = [high - low - 1 for low, high, _ in spans]
     delimiters = {identifiers.tokens.start, identifiers.tokens.end}
     covered, used, score = set(), set(), 0.0
     for number, key in enumerate(keys.tokens):
@@ -46,20 +47,22 @@ def by_hand(keys, row, identifiers, beta):
             first = 1 - beta + beta * (len(own - used) / len(own) if own else 0)
             score += keys.weight[number] * (first + (1 - beta) * (found - 1))
             used |= own
-    return score
+    # Each passage of the collection has one body.
+    return score / (1 - b + b * lengths["body"][row] / np.mean(lengths["body"]))
 
 
+@pytest.mark.parametrize("b", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("singles", [0, 5000])
 @pytest.mark.parametrize("frequent", [1, 1500])
-def test_a_score_is_the_definition(make, tiny_identifiers, singles, frequent):
-    retriever = make(single_tokens=singles, frequent=frequent)
+def test_a_score_is_the_definition(make, tiny_identifiers, singles, frequent, b):
+    retriever = make(single_tokens=singles, frequent=frequent, length_norm=b)
     identifiers = Identifiers.open(tiny_identifiers)
     found = retriever.encode(QUERIES)
     hits = retriever.search(found, 5)
     for keys, rows, scores in zip(found, hits.rows, hits.scores, strict=True):
         for row, score in zip(rows.tolist(), scores.tolist(), strict=True):
             if row >= 0:
-                assert score == pytest.approx(by_hand(keys, row, identifiers, 0.8), rel=1e-4)
+                assert score == pytest.approx(by_hand(keys, row, identifiers, 0.8, b), rel=1e-4)
 
 
 def test_matches_add_up_to_the_score(make):

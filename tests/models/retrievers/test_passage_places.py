@@ -43,6 +43,7 @@ def test_text_of_a_passage_is_its_sequences(tmp_path_factory, texts):
     for row, sequences in enumerate(texts):
         assert [each.tolist() for each in places.sequences_of(row)] == sequences
         tokens = places.text_of(np.array([row])).tokens
+        assert places.lengths(np.array([row])).tolist() == [len(tokens)]
         assert tokens.tolist() == [token for each in sequences for token in each]
 
 
@@ -55,6 +56,8 @@ def test_worked_by_hand(tmp_path):
     assert [each.tolist() for each in text.find([1, 2])] == [[0], [0]]
     assert places.rows == 2
     assert places.length == 8
+    assert places.lengths(np.array([1, 0])).tolist() == [3, 2]
+    assert places.mean_length == 2.5
 
 
 def test_no_key_has_no_places(tmp_path):
@@ -65,4 +68,6 @@ def test_no_key_has_no_places(tmp_path):
 def test_a_passage_without_text_has_no_sequence(tmp_path, row):
     places = PassagePlaces(index_of(tmp_path / "index", [[], []]))
     assert places.sequences_of(row) == []
+    assert places.lengths(np.array([row])).tolist() == [0]
+    assert places.mean_length == 1
     assert places.rows == 0
