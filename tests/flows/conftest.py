@@ -1,8 +1,8 @@
-import json
 import textwrap
 
 import pytest
 
+from tests.flows.beir_folders import write_beir
 from tests.flows.finished_runs import finished_run  # noqa: F401  (fixtures of several files)
 from tests.flows.small_runs import small_run  # noqa: F401
 
@@ -10,24 +10,20 @@ from tests.flows.small_runs import small_run  # noqa: F401
 @pytest.fixture
 def beir_folder(tmp_path, tiny_collection):
     """The twelve passages as a BEIR folder."""
-    folder = tmp_path / "collection"
-    (folder / "qrels").mkdir(parents=True)
     passages, queries, qrels = (
         tiny_collection[name].to_pylist() for name in ("passages", "queries", "qrels")
     )
-    (folder / "corpus.jsonl").write_text(
-        "".join(
-            json.dumps({"_id": p["pid"], "title": p["title"], "text": p["text"]}) + "\n" for p in passages
-        )
-    )
-    (folder / "queries.jsonl").write_text(
-        "".join(json.dumps({"_id": q["qid"], "text": q["text"]}) + "\n" for q in queries)
-    )
     split_of = {q["qid"]: q["split"] for q in queries}
-    for split in ("train", "dev", "test"):
-        rows = [f"{r['qid']}\t{r['pid']}\t{r['grade']}\n" for r in qrels if split_of[r["qid"]] == split]
-        (folder / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(rows))
-    return folder
+    graded = {
+        split: [(r["qid"], r["pid"], r["grade"]) for r in qrels if split_of[r["qid"]] == split]
+        for split in ("train", "dev", "test")
+    }
+    return write_beir(
+        tmp_path / "collection",
+        [(p["pid"], p["title"], p["text"]) for p in passages],
+        [(q["qid"], q["text"]) for q in queries],
+        graded,
+    )
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from data.artifacts import ArtifactStore
 from data.locks import held
 from data.upkeep.addresses import in_use
 from flows.prefect_roots import limit_name
+from tests.flows.beir_folders import write_beir
 from tests.flows.real_processes import Services, kill, postgres, wait_for
 
 pytestmark = pytest.mark.flow
@@ -21,25 +22,15 @@ REGISTER = ("python", "-m", "flows.prefect_automations", "--silence-s", "40", "-
 def tiny(tmp_path_factory):
     """A run of four passages and a lexical teacher: seconds, and no model."""
     folder = tmp_path_factory.mktemp("tiny")
-    (folder / "collection" / "qrels").mkdir(parents=True)
-    texts = {
-        "p1": "The Rhine rises in the Alps.",
-        "p2": "Iron rusts.",
-        "p3": "Bach wrote fugues.",
-        "p4": "Gold.",
-    }
-    lines = [json.dumps({"_id": pid, "title": "", "text": text}) for pid, text in texts.items()]
-    (folder / "collection" / "corpus.jsonl").write_text("\n".join(lines))
-    asked = {
-        "q1": ("where does the rhine rise", "p1"),
-        "q2": ("who wrote fugues", "p3"),
-        "q3": ("what rusts", "p2"),
-    }
-    lines = [json.dumps({"_id": qid, "text": text}) for qid, (text, _) in asked.items()]
-    (folder / "collection" / "queries.jsonl").write_text("\n".join(lines))
-    for split, qid in zip(("train", "dev", "test"), asked, strict=True):
-        row = f"query-id\tcorpus-id\tscore\n{qid}\t{asked[qid][1]}\t1\n"
-        (folder / "collection" / "qrels" / f"{split}.tsv").write_text(row)
+    passages = [
+        ("p1", "", "The Rhine rises in the Alps."),
+        ("p2", "", "Iron rusts."),
+        ("p3", "", "Bach wrote fugues."),
+        ("p4", "", "Gold."),
+    ]
+    queries = [("q1", "where does the rhine rise"), ("q2", "who wrote fugues"), ("q3", "what rusts")]
+    qrels = {"train": [("q1", "p1", 1)], "dev": [("q2", "p3", 1)], "test": [("q3", "p2", 1)]}
+    write_beir(folder / "collection", passages, queries, qrels)
     path = folder / "tiny.toml"
     path.write_text(f"""
         [source]

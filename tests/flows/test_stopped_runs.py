@@ -1,6 +1,5 @@
 """``distill run``, stopped in the middle of scoring and of training: the next run does only the rest."""
 
-import json
 import os
 import re
 import signal
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+
+from tests.flows.beir_folders import write_beir
 
 pytestmark = pytest.mark.flow
 ROOT = Path(__file__).parents[2]
@@ -25,18 +26,15 @@ def profile(tmp_path, tiny_backbone):
 
     A checkpoint comes soon, and then when the price of writing it is worth it.
     """
-    words, folder = WORDS.split(), tmp_path / "collection"
-    (folder / "qrels").mkdir(parents=True)
+    words = WORDS.split()
     texts = [" ".join(words[n * step % len(words)] for step in range(1, 8)) + f" {n}" for n in range(QUERIES)]
-    lines = [json.dumps({"_id": f"p{n}", "title": "", "text": text}) for n, text in enumerate(texts)]
-    (folder / "corpus.jsonl").write_text("\n".join(lines))
-    asked = [f"{text.split()[0]} {text.split()[3]} {n}" for n, text in enumerate(texts)]
-    lines = [json.dumps({"_id": f"q{n}", "text": text}) for n, text in enumerate(asked)]
-    (folder / "queries.jsonl").write_text("\n".join(lines))
     bounds = {"train": range(80), "dev": range(80, 90), "test": range(90, QUERIES)}
-    for split, numbers in bounds.items():
-        rows = "".join(f"q{n}\tp{n}\t1\n" for n in numbers)
-        (folder / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + rows)
+    folder = write_beir(
+        tmp_path / "collection",
+        [(f"p{n}", "", text) for n, text in enumerate(texts)],
+        [(f"q{n}", f"{text.split()[0]} {text.split()[3]} {n}") for n, text in enumerate(texts)],
+        {split: [(f"q{n}", f"p{n}", 1) for n in numbers] for split, numbers in bounds.items()},
+    )
     path = tmp_path / "stopped.toml"
     encoder = f'{{model = "{tiny_backbone}", max_tokens = 16, precision = "float32"}}'
     path.write_text(f"""
