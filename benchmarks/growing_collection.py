@@ -40,6 +40,7 @@ def main() -> None:
     if given.one:
         print(json.dumps(measured(given.one[0], int(given.one[1]))))
         return
+    print(f"passages of {COLLECTIONS[-1].name}, then distractors of their sentences\n")
     print("| system | passages | model, MB | index, MB | resident, MB | encode, ms | search, ms |")
     print("|---|---|---|---|---|---|---|")
     for system in SYSTEMS:
