@@ -96,7 +96,7 @@ def test_the_address_of_a_collection_does_not_hold_its_path(tmp_path, digests):
 )
 def test_real_collections_have_the_counts_of_their_readme(name, passages, queries, judgements):
     if not (DATASETS / name).is_dir():
-        pytest.skip(f"{DATASETS / name} is not on this machine")
+        pytest.skip(f"no {DATASETS / name}: a real collection, which the project does not bring")
     collection = BeirConfig(path=DATASETS / name).read()
     assert collection.passages.table.num_rows == passages
     assert collection.queries.table.num_rows == queries
