@@ -165,6 +165,8 @@ def _course(
         temperature=config.temperature,
         matched=asks.texts.height if config.match_spans else asks.queries,
         decoder_learning_rate=config.decoder.learning_rate,
+        rdrop=config.rdrop_weight,
+        rdrop_temperature=config.rdrop_temperature,
     )
     if model.decoder:
         fitting.set_dropout(model.decoder.train(), training.dropout)

@@ -48,6 +48,10 @@ class CoarseStudentConfig(StudentConfig):
     )
     temperature: PositiveFloat = Field(default=0.05, description="τ under the cosines; 0.05 as GDR's code.")
     path_weight: PositiveFloat = Field(default=1.0, description="w of the paths' loss; 1 as in GDR's code.")
+    rdrop_weight: NonNegativeFloat = Field(
+        default=0.0, description="r of two draws of dropout that agree, as NCI; 0.15 in GDR's code."
+    )
+    rdrop_temperature: PositiveFloat = Field(default=1.0, description="τ of that; 1 as in NCI's code.")
     generated_share: float = Field(
         default=1.0, ge=0, le=1, description="Share of the generated queries to learn from, chosen by hash."
     )
@@ -86,6 +90,10 @@ class CoarseStudentConfig(StudentConfig):
             raise ValueError(msg)
         if self.train_passages and not (self.documents or self.passage_backbone):
             msg = "train_passages: found neither documents nor a passage_backbone; expected one to start from"
+            raise ValueError(msg)
+        trainings = [each for each in (self.training, self.train_passages) if each]
+        if self.rdrop_weight and not all(each.dropout for each in trainings):
+            msg = "rdrop_weight: found a training without dropout; expected some, for two draws to differ"
             raise ValueError(msg)
         return self
 

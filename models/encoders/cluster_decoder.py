@@ -115,6 +115,15 @@ class ClusterDecoder(nn.Module):
             is_token: which of the query's tokens are no padding.
             prefixes: digits written so far; what follows an end is not read by what stands before it.
         """
+        return self.say(*self.states(memory, is_token, prefixes))
+
+    def states(
+        self,
+        memory: Sequence[Memory],
+        is_token: Bool[Tensor, "row token"],
+        prefixes: Int64[Tensor, "row digit"],
+    ) -> tuple[Float[Tensor, "row position dim"], Float[Tensor, "row position dim"]]:
+        """Give h and a before each token: what is known of query and prefix, and of the prefix alone."""
         rows, digits = prefixes.shape
         places = torch.arange(digits, device=prefixes.device)
         embedded = torch.cat([self.begin.expand(rows, 1, -1), self.codes[places, prefixes]], dim=1)
@@ -123,11 +132,17 @@ class ClusterDecoder(nn.Module):
             states = layer(states, kept, is_token)
         for layer in self.adaptor:
             known = layer(known)
-        states = self.norm(states)
-        mixed = self.of_state(states) * self.of_prefix(self.adaptor_norm(known))
-        logits = torch.einsum("rpd,pvd->rpv", states, self.codes[: digits + 1])
-        logits = logits + torch.einsum("rpd,pvd->rpv", mixed, self.adapted[: digits + 1])
-        return log_softmax(logits.float().masked_fill(~self.used[: digits + 1], -torch.inf), dim=-1)
+        return self.norm(states), self.adaptor_norm(known)
+
+    def say(
+        self, states: Float[Tensor, "row position dim"], known: Float[Tensor, "row position dim"]
+    ) -> Float[Tensor, "row position vocab"]:
+        """Log-probabilities of each token from what ``states`` gave."""
+        positions = states.shape[1]
+        mixed = self.of_state(states) * self.of_prefix(known)
+        logits = torch.einsum("rpd,pvd->rpv", states, self.codes[:positions])
+        logits = logits + torch.einsum("rpd,pvd->rpv", mixed, self.adapted[:positions])
+        return log_softmax(logits.float().masked_fill(~self.used[:positions], -torch.inf), dim=-1)
 
 
 class ClusterSteps:

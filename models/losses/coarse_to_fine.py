@@ -1,10 +1,11 @@
 """GDR: the query's tokens write the path of the answer's cluster, and its vector finds the answer in there.
 
-    L = w · mean over the tokens of -log p(path of p⁺ | q)  +  L_match(q, p⁺, negatives)
+    L = w · mean over the tokens of -log p(path of p⁺ | q)  +  L_match(q, p⁺, negatives)  +  r · L_rdrop
 
-with L_match of ``models.losses.cluster_contrastive``; one encoder of queries serves both. Vectors of passages
-are looked up while their encoder is frozen, and made where it learns.
-Source: https://arxiv.org/abs/2401.10487. Differs: without its regularisation of dropout (R-Drop).
+with L_match of ``models.losses.cluster_contrastive`` and L_rdrop of ``models.losses.dropout_contrast``; one
+encoder of queries serves all. Where r is not 0, each query is read twice, under two draws of dropout, and its
+path is learned from both. Vectors of passages are looked up while their encoder is frozen, and made where it
+learns. Source: https://arxiv.org/abs/2401.10487.
 """
 
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from torch.nn.functional import nll_loss, normalize
 from models.clustering.prefix_tree import IGNORED
 from models.encoders.cluster_decoder import ClusterDecoder
 from models.losses.cluster_contrastive import cluster_contrastive
+from models.losses.dropout_contrast import dropout_contrast
 from models.repeats import EncodeOnce
 
 
@@ -50,7 +52,7 @@ class Truth:
 class Weights:
     """Of the path and of the answer's own cluster (β); the temperature (τ); how fast the decoder learns.
 
-    Asks from number ``matched`` on learn the path alone.
+    Asks from number ``matched`` on learn the path alone. ``rdrop`` is r, with a temperature of its own.
     """
 
     path: float
@@ -58,6 +60,8 @@ class Weights:
     temperature: float
     matched: int
     decoder_learning_rate: float
+    rdrop: float = 0.0
+    rdrop_temperature: float = 1.0
 
 
 class CoarseToFineLoss(nn.Module):
@@ -87,23 +91,34 @@ class CoarseToFineLoss(nn.Module):
         self.truth = self.truth.to(labels.device)
         found: dict[str, Tensor] = {}
         if self.cluster_decoder is not None:
-            is_token = query["attention_mask"].bool()
-            paths = self.truth.paths[labels[:, 1]]
-            found["path_loss"] = self.weights.path * self._path(read["token_embeddings"], is_token, paths)
+            found |= self._path(query, read["token_embeddings"], self.truth.paths[labels[:, 1]])
         rows, vectors = self._vectors(places, labels[:, 1:])
         found["match_loss"] = self._match(read["sentence_embedding"].float(), labels, rows, vectors)
         return found
 
     def _path(
         self,
+        query: dict[str, Any],
         tokens: Float[Tensor, "query token dim"],
-        is_token: Bool[Tensor, "query token"],
         paths: Int64[Tensor, "query position"],
-    ) -> Float[Tensor, ""]:
-        decoder = self.cluster_decoder
+    ) -> dict[str, Tensor]:
+        decoder, weights = self.cluster_decoder, self.weights
         assert decoder is not None  # noqa: S101  (who asks has looked)
-        said = decoder(decoder.read(tokens), is_token, paths[:, :-1].clamp(min=0))
-        return nll_loss(said.flatten(0, 1), paths.flatten(), ignore_index=IGNORED)
+        is_token = query["attention_mask"].bool()
+        passes = [tokens, self.model(query)["token_embeddings"]] if weights.rdrop else [tokens]
+        states: list[Tensor] = []
+        losses: list[Tensor] = []
+        for each in passes:
+            of_query, of_prefix = decoder.states(decoder.read(each), is_token, paths[:, :-1].clamp(min=0))
+            said = decoder.say(of_query, of_prefix)
+            states.append(of_query)
+            losses.append(nll_loss(said.flatten(0, 1), paths.flatten(), ignore_index=IGNORED))
+        found = {"path_loss": weights.path * torch.stack(losses).mean()}
+        if weights.rdrop:
+            first, second = states
+            apart = dropout_contrast(first, second, paths, weights.rdrop_temperature)
+            found["rdrop_loss"] = weights.rdrop * apart
+        return found
 
     def _vectors(
         self, places: list[dict[str, Any]], rows: Int64[Tensor, "query place"]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -6,6 +8,7 @@ from models.clustering.prefix_tree import IGNORED
 from models.encoders.cluster_decoder import ClusterDecoder, DecoderShape
 from models.losses.cluster_contrastive import cluster_contrastive
 from models.losses.coarse_to_fine import CoarseToFineLoss, Truth, Weights
+from models.losses.dropout_contrast import dropout_contrast
 
 USED = torch.tensor([[True, True, False], [True, True, True], [False, False, True]])
 VECTORS = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.6, 0.8], [-1.0, 0.0]])
@@ -23,9 +26,10 @@ class Given(nn.Module):
         return {"sentence_embedding": features["vectors"], "token_embeddings": features["states"]}
 
 
-def loss_of(decoder=None, matched=9, path=1.0):
-    weights = Weights(path=path, intra=3.0, temperature=0.5, matched=matched, decoder_learning_rate=1.0)
-    return CoarseToFineLoss(Given(), decoder, TRUTH, weights)
+def loss_of(decoder=None, matched=9, path=1.0, rdrop=0.0, model=None):
+    weights = Weights(path, intra=3.0, temperature=0.5, matched=matched, decoder_learning_rate=1.0)
+    weights = replace(weights, rdrop=rdrop, rdrop_temperature=0.5)
+    return CoarseToFineLoss(model or Given(), decoder, TRUTH, weights)
 
 
 @pytest.fixture
@@ -70,6 +74,29 @@ def test_the_path_is_the_mean_over_the_tokens_of_the_answers_path(queries, decod
     # Paths 0, end and 1, 0, end: five tokens.
     logs = said[0, 0, 0] + said[0, 1, 2] + said[1, 0, 1] + said[1, 1, 0] + said[1, 2, 2]
     torch.testing.assert_close(found, -2.0 * logs / 5)
+
+
+def test_with_rdrop_the_path_is_learned_from_two_passes_that_are_to_agree(queries, decoder):
+    class Shaken(Given):
+        """Gives other states each time, as under dropout."""
+
+        def __init__(self):
+            super().__init__()
+            self.passes = 0
+
+        def forward(self, features):
+            self.passes += 1
+            return super().forward({**features, "states": features["states"] * self.passes})
+
+    found = loss_of(decoder, path=2.0, rdrop=0.15, model=Shaken())([queries], LABELS)
+    passes = [{**queries, "states": queries["states"] * times} for times in (1, 2)]
+    alone = [loss_of(decoder, path=2.0)([each], LABELS) for each in passes]
+    torch.testing.assert_close(found["path_loss"], (alone[0]["path_loss"] + alone[1]["path_loss"]) / 2)
+    torch.testing.assert_close(found["match_loss"], alone[0]["match_loss"])
+    is_token, prefixes = torch.ones(2, 3, dtype=torch.bool), torch.tensor([[0, 2], [1, 0]])
+    states = [decoder.states(decoder.read(each["states"]), is_token, prefixes)[0] for each in passes]
+    wanted = 0.15 * dropout_contrast(*states, PATHS[:2], temperature=0.5)
+    torch.testing.assert_close(found["rdrop_loss"], wanted)
 
 
 def test_pieces_learn_the_path_alone_where_they_are_not_matched(queries, decoder):

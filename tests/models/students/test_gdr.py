@@ -84,6 +84,20 @@ def test_the_curve_holds_both_losses_rate_and_gradient(tiny_backbone, make_lesso
     assert 0 <= facts["nDCG@10_dev"] <= 1
 
 
+def test_with_rdrop_each_path_is_read_twice_and_the_loss_says_so(tiny_backbone, make_lesson):
+    shaken = SHORT.model_copy(update={"dropout": 0.1})
+    _, curve = taught(config(tiny_backbone, rdrop_weight=0.15, training=shaken), make_lesson())
+    found = curve.filter(measure="rdrop_loss")["value"]
+    assert len(found) == 6
+    assert (found > 0).all()
+
+
+def test_rdrop_without_dropout_is_refused(tiny_backbone):
+    still = SHORT.model_copy(update={"dropout": 0.0})
+    with pytest.raises(ValueError, match="rdrop_weight: found a training without dropout"):
+        config(tiny_backbone, rdrop_weight=0.15, training=still)
+
+
 def test_a_passage_that_was_never_learned_from_is_found(
     tiny_backbone, make_lesson, tiny_collection, tiny_vectors
 ):
