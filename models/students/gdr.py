@@ -1,6 +1,6 @@
 """GDR: write the cluster of the answer, then find the answer in it by vectors.
 
-    L = w · L_path + L_match,       score(q, p) = E_q(q) · E_p(p) + α · P(cluster of p | q)
+    L = w · L_path + L_match + r · L_rdrop,       score(q, p) = E_q(q) · E_p(p) + α · P(cluster of p | q)
 
 One encoder of queries serves a decoder, which writes paths of the tree of clusters, and the match of vectors,
 which learns from **cluster-adaptive negatives**: passages of the answer's own cluster, weighted by β. The
@@ -9,7 +9,8 @@ encoder may learn afterwards, while the clusters stay. α is chosen on the split
 
 Controls: ``dense_only`` learns the match alone and searches everything; without ``documents`` clusters and
 vectors are those of an untrained encoder; ``negatives`` come from BM25 or at random; section ``cluster`` sets
-the number of clusters. Source: Yuan et al. 2024, https://arxiv.org/abs/2401.10487; defaults from its code.
+the number of clusters. Source: Yuan et al. 2024, https://arxiv.org/abs/2401.10487; defaults from its code,
+but r (``rdrop_weight``) is 0.
 """
 
 import json
