@@ -49,7 +49,8 @@ class CoarseStudentConfig(StudentConfig):
     temperature: PositiveFloat = Field(default=0.05, description="τ under the cosines; 0.05 as GDR's code.")
     path_weight: PositiveFloat = Field(default=1.0, description="w of the paths' loss; 1 as in GDR's code.")
     rdrop_weight: NonNegativeFloat = Field(
-        default=0.0, description="r of two draws of dropout that agree, as NCI; 0.15 in GDR's code."
+        default=0.0,
+        description="r of two draws of dropout that agree; 0.15 in GDR's code; no gain over more steps.",
     )
     rdrop_temperature: PositiveFloat = Field(default=1.0, description="τ of that; 1 as in NCI's code.")
     generated_share: float = Field(
