@@ -27,7 +27,7 @@ from data.errors import ConfigError
 from data.schemas import CURVE
 from models.batches import Lists
 from models.encoders.attention import fast_attention
-from models.hardware import device, keep_freed_memory, resolve_precision
+from models.hardware import device, keep_freed_memory, resolve_precision, sums_in_one_order
 from models.multi_task import with_tasks
 from models.resuming import Keeper
 from models.student import Lesson
@@ -230,7 +230,7 @@ def fit(trainer: Trainer, loss: nn.Module, settings: TrainingConfig, lesson: Les
         trainer.add_callback(keeper)
         trainer.train_dataset = _from(trainer.train_dataset, keeper.step * settings.batch_size)
     keep_freed_memory()
-    with fast_attention(cast("nn.Module", trainer.model)):
+    with fast_attention(cast("nn.Module", trainer.model)), sums_in_one_order():
         trainer.train()
     return curve(trainer.state.log_history)
 

@@ -43,3 +43,23 @@ def test_attention_is_measured_on_many_texts_and_says_what_it_chose(
         runner.run(passage_texts(tiny_collection["passages"]))
     assert len([record for record in caplog.records if "chose" in record.message]) == 1
     assert runner.facts()["attention"] in ("eager", "sdpa")
+
+
+@pytest.mark.parametrize(("sdpa", "chosen"), [(1.3, "eager"), (0.9, "eager"), (0.7, "sdpa")])
+def test_an_attention_that_is_hardly_faster_is_not_chosen(
+    tiny_backbone, tiny_collection, monkeypatch, sdpa, chosen
+):
+    """Or two runs on one machine would choose by chance, and give vectors that differ in their last bits."""
+    monkeypatch.setattr(inference, "WORTH_MEASURING", 4)
+    runner = Inference(SentenceTransformer(str(tiny_backbone), device="cpu"))
+    now = [0.0]
+    run = runner._output
+
+    def output(batch):
+        now[0] += sdpa if runner.engine.bert.attention == "sdpa" else 1.0
+        return run(batch)
+
+    monkeypatch.setattr(runner, "_output", output)
+    monkeypatch.setattr(inference.time, "thread_time", lambda: now[0])
+    runner.run(passage_texts(tiny_collection["passages"]))
+    assert runner.facts()["attention"] == chosen
